@@ -1,0 +1,82 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"cmp"
+	"slices"
+)
+
+// ContainerKey names one container of one pod.
+type ContainerKey struct {
+	Namespace, Pod, Container string
+}
+
+// Compare orders keys by namespace, pod and container.
+func (k ContainerKey) Compare(o ContainerKey) int {
+	return cmp.Or(cmp.Compare(k.Namespace, o.Namespace), cmp.Compare(k.Pod, o.Pod), cmp.Compare(k.Container, o.Container))
+}
+
+// PodRows names a pod and the rows [First, End) of its containers in a Layout.
+type PodRows struct {
+	Namespace, Name string
+	First, End      int32
+}
+
+func (p PodRows) compare(namespace, name string) int {
+	return cmp.Or(cmp.Compare(p.Namespace, namespace), cmp.Compare(p.Name, name))
+}
+
+// Layout names the rows of a node's columns. It is immutable: a decoder makes a
+// new one only when the containers of a node change, so that equal pointers
+// mean equal rows, which is what Store.Commit's fast path rests on.
+//
+// Invariants: Pods are sorted by (Namespace, Name) without duplicates; their
+// row ranges are adjacent, never empty, and cover [0, len(Containers));
+// Containers are sorted within a pod without duplicates.
+type Layout struct {
+	Pods       []PodRows
+	Containers []string
+}
+
+// NewLayout is the layout of the containers in keys, which may come in any
+// order. rows[i] is the row of keys[i]; equal keys share a row. The keys'
+// strings are kept, the slice is not.
+func NewLayout(keys []ContainerKey) (layout *Layout, rows []int32) {
+	order := make([]int32, len(keys))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return keys[a].Compare(keys[b]) })
+
+	layout = &Layout{}
+	rows = make([]int32, len(keys))
+	for n, i := range order {
+		if n > 0 && keys[i] == keys[order[n-1]] {
+			rows[i] = rows[order[n-1]]
+			continue
+		}
+		rows[i] = layout.append(keys[i])
+	}
+	return layout, rows
+}
+
+// append adds key behind all rows and returns its row; key must be greater than
+// every key already there.
+func (l *Layout) append(key ContainerKey) int32 {
+	row := int32(len(l.Containers))
+	if n := len(l.Pods); n == 0 || l.Pods[n-1].compare(key.Namespace, key.Pod) != 0 {
+		l.Pods = append(l.Pods, PodRows{Namespace: key.Namespace, Name: key.Pod, First: row, End: row})
+	}
+	l.Pods[len(l.Pods)-1].End = row + 1
+	l.Containers = append(l.Containers, key.Container)
+	return row
+}
+
+// pod is the index of a pod in Pods.
+func (l *Layout) pod(namespace, name string) (int, bool) {
+	return slices.BinarySearchFunc(l.Pods, ContainerKey{Namespace: namespace, Pod: name}, func(p PodRows, k ContainerKey) int {
+		return p.compare(k.Namespace, k.Pod)
+	})
+}
