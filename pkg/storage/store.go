@@ -1,0 +1,183 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Store holds the latest state of every node. Create it with New; it starts no
+// goroutine.
+type Store struct {
+	options   Options
+	staleness Millis
+	nodes     sync.Map // node name → *nodeSlot
+}
+
+// nodeSlot is one node's place in the store.
+type nodeSlot struct {
+	// commit serializes the writers of one node; readers never take it.
+	commit sync.Mutex
+	state  atomic.Pointer[nodeState]
+}
+
+// New is an empty store.
+func New(options Options) (*Store, error) {
+	if err := options.Validate(); err != nil {
+		return nil, err
+	}
+	options = options.withDefaults()
+	return &Store{options: options, staleness: MillisIn(StalenessBound(options.Resolution))}, nil
+}
+
+// Commit takes in one answer of one node and publishes the node's new state at
+// once. The batch belongs to the caller again when Commit returns. The error is
+// ErrNoNode, a bug of the caller; bad samples are refused and counted in the
+// result instead.
+func (s *Store) Commit(b *Batch) (CommitResult, error) {
+	var result CommitResult
+	rows := 0
+	if b.Layout != nil {
+		rows = len(b.Layout.Containers)
+	}
+	if b.Node == "" || len(b.Samples) != rows || (b.Estimates != nil && len(b.Estimates) != rows) {
+		return result, ErrNoNode
+	}
+	value, ok := s.nodes.Load(b.Node)
+	if !ok {
+		value, _ = s.nodes.LoadOrStore(b.Node, &nodeSlot{})
+	}
+	slot := value.(*nodeSlot)
+	slot.commit.Lock()
+	defer slot.commit.Unlock()
+	old := slot.state.Load()
+	if old == nil {
+		old = &nodeState{offset: b.Offset}
+	}
+	slot.state.Store(old.next(b, &s.options, &result))
+	return result, nil
+}
+
+// Forget drops all that is known of a node. The caller makes sure that no commit
+// of that node is under way or follows.
+func (s *Store) Forget(node string) { s.nodes.Delete(node) }
+
+// Absence says why there is no usage to serve.
+type Absence uint8
+
+// The reasons for an absence.
+const (
+	// Present: there is an answer.
+	Present Absence = iota
+	// NotScraped: the node has not answered yet.
+	NotScraped
+	// NotReported: the node's answers do not list the pod.
+	NotReported
+	// NoRate: a running container has no CPU rate yet; it takes two samples.
+	NoRate
+	// Stale: the last complete answer is older than the staleness bound.
+	Stale
+	// Predates: the samples are older than the pod's start: they are of an
+	// earlier pod of the same name.
+	Predates
+	// Incomplete: a container runs that the answer lacks.
+	Incomplete
+)
+
+// String is the reason in words, to stand behind "no usage: ".
+func (a Absence) String() string {
+	switch a {
+	case Present:
+		return "present"
+	case NotScraped:
+		return "the node has not answered a scrape yet"
+	case NotReported:
+		return "the node does not report the pod"
+	case NoRate:
+		return "a container has no CPU rate yet, which takes two samples"
+	case Stale:
+		return "the newest samples are older than the staleness bound"
+	case Predates:
+		return "the newest samples are older than the pod's start"
+	case Incomplete:
+		return "a running container has no usage yet"
+	default:
+		return "unknown"
+	}
+}
+
+// PodQuery names a pod as the cluster knows it: usage is joined to the pod when
+// it is read, and taken from no other node than the pod's own.
+type PodQuery struct {
+	Node, Namespace, Name string
+	// Started is when the pod started, by its node's clock; 0 is unknown.
+	Started Millis
+	// Containers is what the cluster says of the pod's containers.
+	Containers []ContainerStatus
+}
+
+// Pod is the usage of a pod at the moment now, or why there is none.
+func (s *Store) Pod(q PodQuery, now Millis) (PodUsage, Absence) {
+	state := s.load(q.Node)
+	if state == nil {
+		return PodUsage{}, NotScraped
+	}
+	p, ok := state.layout.pod(q.Namespace, q.Name)
+	if !ok {
+		return PodUsage{}, NotReported
+	}
+	answer := &state.answers[p]
+	switch {
+	case !answer.known():
+		return PodUsage{}, NoRate
+	case now-answer.usage.Time > s.staleness:
+		return PodUsage{}, Stale
+	case q.Started != 0 && answer.usage.Time < q.Started+state.offset:
+		return PodUsage{}, Predates
+	case !answer.joined && !answer.covers(q.Containers):
+		return PodUsage{}, Incomplete
+	}
+	return answer.usage, Present
+}
+
+// Node is the usage of a node at the moment now, or why there is none.
+func (s *Store) Node(name string, now Millis) (NodeUsage, Absence) {
+	state := s.load(name)
+	switch {
+	case state == nil:
+		return NodeUsage{}, NotScraped
+	case state.nodeAnswer.Window == 0:
+		return NodeUsage{}, NoRate
+	case now-state.nodeAnswer.Time > s.staleness:
+		return NodeUsage{}, Stale
+	}
+	return state.nodeAnswer, Present
+}
+
+// Points counts the nodes and containers that have a rate, stale ones included.
+func (s *Store) Points() (nodes, containers int) {
+	s.nodes.Range(func(_, value any) bool {
+		state := value.(*nodeSlot).state.Load()
+		if state == nil {
+			return true
+		}
+		if state.nodeAnswer.Window != 0 {
+			nodes++
+		}
+		for i := range state.answers {
+			containers += len(state.answers[i].usage.Containers)
+		}
+		return true
+	})
+	return nodes, containers
+}
+
+func (s *Store) load(node string) *nodeState {
+	value, ok := s.nodes.Load(node)
+	if !ok {
+		return nil
+	}
+	return value.(*nodeSlot).state.Load()
+}
