@@ -1,0 +1,99 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package objects
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// heldPod is the place of one pod: the pod in it is replaced as a whole, so
+// that sorted slices of places stay true while pods change.
+type heldPod struct {
+	pod    atomic.Pointer[Pod]
+	shared sharedParts
+}
+
+// sharedParts is what a pod has in common with others: one holding of each.
+type sharedParts struct {
+	labels          *interned[labels.Set]
+	containers      *interned[[]storage.ContainerStatus]
+	node, namespace *interned[string]
+}
+
+// partInterners holds the shared parts of all pods.
+type partInterners struct {
+	labels     interner[labels.Set]
+	containers interner[[]storage.ContainerStatus]
+	strings    interner[string]
+}
+
+// hold puts pod into place with its parts shared, and gives back the parts of
+// the pod that was there.
+func (i *partInterners) hold(place *heldPod, pod *Pod) {
+	before := place.shared
+	place.shared = sharedParts{
+		labels:     i.labels.intern(labelsKey(pod.Labels), pod.Labels),
+		containers: i.containers.intern(containersKey(pod.Containers), pod.Containers),
+		node:       i.strings.intern(pod.Node, pod.Node),
+		namespace:  i.strings.intern(pod.Namespace, pod.Namespace),
+	}
+	place.pod.Store(&Pod{
+		Namespace:  place.shared.namespace.value,
+		Name:       pod.Name,
+		Labels:     place.shared.labels.value,
+		Node:       place.shared.node.value,
+		Started:    pod.Started,
+		Containers: place.shared.containers.value,
+	})
+	i.release(before)
+}
+
+func (i *partInterners) release(s sharedParts) {
+	i.labels.release(s.labels)
+	i.containers.release(s.containers)
+	i.strings.release(s.node)
+	i.strings.release(s.namespace)
+}
+
+// labelsKey is the same for equal labels only: keys are sorted, and neither a
+// key nor a value can hold a NUL byte.
+func labelsKey(set labels.Set) string {
+	keys := make([]string, 0, len(set))
+	size := 0
+	for key, value := range set {
+		keys = append(keys, key)
+		size += len(key) + len(value) + 2
+	}
+	slices.Sort(keys)
+	var b strings.Builder
+	b.Grow(size)
+	for _, key := range keys {
+		b.WriteString(key)
+		b.WriteByte(0)
+		b.WriteString(set[key])
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
+// containersKey is the same for equal statuses only: no name holds a control
+// character.
+func containersKey(containers []storage.ContainerStatus) string {
+	var b strings.Builder
+	for _, c := range containers {
+		b.WriteString(c.Name)
+		if c.Running {
+			b.WriteByte(1)
+		} else {
+			b.WriteByte(0)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,85 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package objects
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// Pod is what is kept of a running pod. It is immutable.
+type Pod struct {
+	Namespace, Name string
+	// Labels is shared by all pods with equal labels and must not be written.
+	Labels labels.Set
+	// Node is spec.nodeName: the only node whose word on this pod counts.
+	Node string
+	// Started is status.startTime, by the clock of the pod's node.
+	Started storage.Millis
+	// Containers has the containers, sidecars and ephemeral containers that the
+	// pod's status mentions; shared.
+	Containers []storage.ContainerStatus
+}
+
+// Query names the pod to the store.
+func (p *Pod) Query() storage.PodQuery {
+	return storage.PodQuery{
+		Node:       p.Node,
+		Namespace:  p.Namespace,
+		Name:       p.Name,
+		Started:    p.Started,
+		Containers: p.Containers,
+	}
+}
+
+// GetObjectMeta lets client-go's temporary store, through which a reflector's
+// first list goes, find the key of a pod that was trimmed on its way in.
+func (p *Pod) GetObjectMeta() metav1.Object {
+	return &metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name}
+}
+
+// trimPod is what is kept of obj, a *corev1.Pod or a *Pod.
+func trimPod(obj any) (*Pod, error) {
+	switch object := obj.(type) {
+	case *Pod:
+		return object, nil
+	case *corev1.Pod:
+		pod := &Pod{
+			Namespace:  object.Namespace,
+			Name:       object.Name,
+			Labels:     object.Labels,
+			Node:       object.Spec.NodeName,
+			Containers: containerStatuses(&object.Status),
+		}
+		if object.Status.StartTime != nil {
+			pod.Started = storage.MillisOf(object.Status.StartTime.Time)
+		}
+		return pod, nil
+	case cache.DeletedFinalStateUnknown:
+		return trimPod(object.Obj)
+	default:
+		return nil, fmt.Errorf("take in pod: unexpected type %T", obj)
+	}
+}
+
+// containerStatuses is the state of every container that the kubelet may run
+// beside others in a running pod. An init container that is not a sidecar has
+// terminated before the pod runs, and its status says so.
+func containerStatuses(status *corev1.PodStatus) []storage.ContainerStatus {
+	lists := [...][]corev1.ContainerStatus{status.InitContainerStatuses, status.ContainerStatuses, status.EphemeralContainerStatuses}
+	list := make([]storage.ContainerStatus, 0, len(lists[0])+len(lists[1])+len(lists[2]))
+	for _, statuses := range lists {
+		for i := range statuses {
+			list = append(list, storage.ContainerStatus{Name: statuses[i].Name, Running: statuses[i].State.Running != nil})
+		}
+	}
+	return slices.Clip(list)
+}

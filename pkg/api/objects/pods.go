@@ -1,0 +1,234 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package objects
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"k8s.io/client-go/tools/cache"
+)
+
+// Pods holds the running pods. It is a cache.TransformingStore.
+type Pods struct {
+	mu struct {
+		sync.RWMutex
+		namespaces map[string]*namespace
+		// names is the sorted names of namespaces; nil where it must be made
+		// anew. Once made it is never written.
+		names  []string
+		count  int
+		shared partInterners
+	}
+	synced atomic.Bool
+}
+
+// namespace holds the pods of one namespace.
+type namespace struct {
+	pods map[string]*heldPod
+	// sorted is the pods by name; nil where it must be made anew. Once made the
+	// slice is never written, so that readers may keep it.
+	sorted []*heldPod
+}
+
+var _ cache.TransformingStore = (*Pods)(nil)
+
+// NewPods is an empty store of pods.
+func NewPods() *Pods {
+	p := &Pods{}
+	p.mu.namespaces = map[string]*namespace{}
+	return p
+}
+
+// HasSynced is whether the first complete list has been taken in.
+func (p *Pods) HasSynced() bool { return p.synced.Load() }
+
+// Len is how many pods are held.
+func (p *Pods) Len() int {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.mu.count
+}
+
+// Get is the pod of that name.
+func (p *Pods) Get(namespace, name string) (*Pod, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	ns := p.mu.namespaces[namespace]
+	if ns == nil {
+		return nil, false
+	}
+	held, ok := ns.pods[name]
+	if !ok {
+		return nil, false
+	}
+	return held.pod.Load(), true
+}
+
+// AppendList appends the pods of a namespace, sorted by name, or those of all
+// namespaces, sorted by namespace and name, where namespace is "".
+func (p *Pods) AppendList(dst []*Pod, namespace string) []*Pod {
+	for _, held := range p.sorted(namespace) {
+		for _, h := range held {
+			dst = append(dst, h.pod.Load())
+		}
+	}
+	return dst
+}
+
+// sorted is the pods of one namespace, or of each namespace in order.
+func (p *Pods) sorted(namespace string) [][]*heldPod {
+	p.mu.RLock()
+	sorted, fresh := p.sortedLocked(namespace, false)
+	p.mu.RUnlock()
+	if fresh {
+		return sorted
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sorted, _ = p.sortedLocked(namespace, true)
+	return sorted
+}
+
+// sortedLocked gives up with fresh false where something must be sorted and the
+// caller holds only the read lock.
+func (p *Pods) sortedLocked(namespace string, mayWrite bool) (sorted [][]*heldPod, fresh bool) {
+	names := []string{namespace}
+	if namespace == "" {
+		if p.mu.names == nil {
+			if !mayWrite {
+				return nil, false
+			}
+			p.mu.names = make([]string, 0, len(p.mu.namespaces))
+			for name := range p.mu.namespaces {
+				p.mu.names = append(p.mu.names, name)
+			}
+			slices.Sort(p.mu.names)
+		}
+		names = p.mu.names
+	}
+	sorted = make([][]*heldPod, 0, len(names))
+	for _, name := range names {
+		ns := p.mu.namespaces[name]
+		if ns == nil {
+			continue
+		}
+		if ns.sorted == nil {
+			if !mayWrite {
+				return nil, false
+			}
+			ns.sort()
+		}
+		sorted = append(sorted, ns.sorted)
+	}
+	return sorted, true
+}
+
+func (n *namespace) sort() {
+	n.sorted = make([]*heldPod, 0, len(n.pods))
+	for _, held := range n.pods {
+		n.sorted = append(n.sorted, held)
+	}
+	slices.SortFunc(n.sorted, func(a, b *heldPod) int { return cmp.Compare(a.pod.Load().Name, b.pod.Load().Name) })
+}
+
+// Transformer is cache.TransformingStore's: a reflector's first list is trimmed
+// object by object, so that it never stands in memory whole.
+func (p *Pods) Transformer() cache.TransformFunc {
+	return func(obj any) (any, error) { return trimPod(obj) }
+}
+
+// Add is cache.ReflectorStore's.
+func (p *Pods) Add(obj any) error { return p.Update(obj) }
+
+// Update is cache.ReflectorStore's: it takes in a pod that is new or changed.
+func (p *Pods) Update(obj any) error {
+	pod, err := trimPod(obj)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.setLocked(pod)
+	return nil
+}
+
+// Delete is cache.ReflectorStore's. A pod that stopped running is deleted, too,
+// because the watch selects running pods.
+func (p *Pods) Delete(obj any) error {
+	pod, err := trimPod(obj)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deleteLocked(pod.Namespace, pod.Name)
+	return nil
+}
+
+// Replace is cache.ReflectorStore's: list is all running pods.
+func (p *Pods) Replace(list []any, _ string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	listed := make(map[*heldPod]struct{}, len(list))
+	for _, obj := range list {
+		pod, err := trimPod(obj)
+		if err != nil {
+			return err
+		}
+		listed[p.setLocked(pod)] = struct{}{}
+	}
+	for _, ns := range p.mu.namespaces {
+		for _, held := range ns.pods {
+			if _, ok := listed[held]; !ok {
+				gone := held.pod.Load()
+				p.deleteLocked(gone.Namespace, gone.Name)
+			}
+		}
+	}
+	p.synced.Store(true)
+	return nil
+}
+
+// Resync is cache.ReflectorStore's; there is nothing to do.
+func (p *Pods) Resync() error { return nil }
+
+func (p *Pods) setLocked(pod *Pod) *heldPod {
+	ns := p.mu.namespaces[pod.Namespace]
+	if ns == nil {
+		ns = &namespace{pods: map[string]*heldPod{}}
+		p.mu.namespaces[pod.Namespace] = ns
+		p.mu.names = nil
+	}
+	held, ok := ns.pods[pod.Name]
+	if !ok {
+		held = &heldPod{}
+		ns.pods[pod.Name] = held
+		ns.sorted = nil
+		p.mu.count++
+	}
+	p.mu.shared.hold(held, pod)
+	return held
+}
+
+func (p *Pods) deleteLocked(namespace, name string) {
+	ns := p.mu.namespaces[namespace]
+	if ns == nil {
+		return
+	}
+	held, ok := ns.pods[name]
+	if !ok {
+		return
+	}
+	p.mu.shared.release(held.shared)
+	delete(ns.pods, name)
+	ns.sorted = nil
+	p.mu.count--
+	if len(ns.pods) == 0 {
+		delete(p.mu.namespaces, namespace)
+		p.mu.names = nil
+	}
+}

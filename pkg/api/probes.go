@@ -1,0 +1,120 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/healthz"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// Timing of the probes.
+const (
+	// settledAge is how old a pod must be for readiness to wait for its usage.
+	settledAge = 60 * time.Second
+	// readyAfter is when readiness stops waiting for usage.
+	readyAfter = 60 * time.Second
+	// unsyncedLimit is how long the first lists may take before liveness asks
+	// for a restart, which may mend a client of ours that hangs; it mends no API
+	// server that is away, so it is long.
+	unsyncedLimit = 10 * time.Minute
+)
+
+// ErrNotEnoughUsage is why a server is not ready yet.
+var ErrNotEnoughUsage = errors.New("too few pods have usage yet")
+
+// RegisterProbes adds the checks of /readyz and /livez, with metrics-server's
+// names and in its order, because monitoring compares them. collecting says
+// whether the scrape loops advance; it must not ask whether kubelets answer.
+func RegisterProbes(server *genericapiserver.GenericAPIServer, source *Source, collecting func() error) error {
+	started := time.Now()
+	ready := &readiness{source: source, started: started}
+	objectsListed := func(*http.Request) error {
+		if source.Nodes.HasSynced() && source.Pods.HasSynced() {
+			return nil
+		}
+		return ErrNotSynced
+	}
+	podsListed := func(*http.Request) error {
+		if source.Pods.HasSynced() {
+			return nil
+		}
+		return ErrNotSynced
+	}
+	err := server.AddReadyzChecks(
+		healthz.NamedCheck("metric-storage-ready", func(*http.Request) error { return ready.check(time.Now()) }),
+		healthz.NamedCheck("metric-informer-sync", objectsListed),
+		healthz.NamedCheck("metadata-informer-sync", podsListed),
+	)
+	if err != nil {
+		return fmt.Errorf("add readiness checks: %w", err)
+	}
+	err = server.AddLivezChecks(0,
+		healthz.NamedCheck("metric-collection-timely", func(*http.Request) error { return collecting() }),
+		healthz.NamedCheck("metadata-informer-sync", func(r *http.Request) error {
+			if time.Since(started) < unsyncedLimit {
+				return nil
+			}
+			return podsListed(r)
+		}),
+	)
+	if err != nil {
+		return fmt.Errorf("add liveness checks: %w", err)
+	}
+	return nil
+}
+
+// readiness latches: once true it stays so, because an unready server makes its
+// APIServices unavailable, which blocks the deletion of namespaces and slows
+// every kubectl, and kubelets that fail are no reason for that.
+type readiness struct {
+	source  *Source
+	started time.Time
+	latched atomic.Bool
+}
+
+// check is nil once the objects are listed and 99 % of the pods that are old
+// enough and whose node is scraped have usage, or 60 s have passed since the
+// start, usage or not.
+func (r *readiness) check(at time.Time) error {
+	if r.latched.Load() {
+		return nil
+	}
+	if !r.source.Nodes.HasSynced() || !r.source.Pods.HasSynced() {
+		return ErrNotSynced
+	}
+	if at.Sub(r.started) < readyAfter {
+		servable, settled := r.count(storage.MillisOf(at))
+		if servable*100 < settled*99 {
+			return fmt.Errorf("%w: %d of %d", ErrNotEnoughUsage, servable, settled)
+		}
+	}
+	r.latched.Store(true)
+	return nil
+}
+
+// count is how many settled pods on scraped nodes there are, and how many of
+// them have usage.
+func (r *readiness) count(at storage.Millis) (servable, settled int) {
+	for _, pod := range r.source.Pods.AppendList(nil, "") {
+		if pod.Started > at-storage.MillisIn(settledAge) {
+			continue
+		}
+		if _, scraped := r.source.Nodes.Get(pod.Node); !scraped {
+			continue
+		}
+		settled++
+		if _, absence := r.source.Usage.Pod(pod.Query(), at); absence == storage.Present {
+			servable++
+		}
+	}
+	return servable, settled
+}
