@@ -73,7 +73,7 @@ func assemble(arena []ContainerUsage, names []string, rows []usageRow, statuses 
 		if waitedFor {
 			required.add(row)
 		} else {
-			if m.now-row.served > m.staleness {
+			if !m.fresh(row.served) {
 				continue
 			}
 			optional.add(row)

@@ -23,9 +23,14 @@ type nodeState struct {
 	nodeAnswer NodeUsage // Window 0: none
 
 	offset Millis
-	// base counts the changes of offset: two samples have a difference only if
-	// they were read in the same base.
+	// base is the time base of the next answer, if its offset is the same: two
+	// samples have a difference only if they were read in the same base. The
+	// first answer after a change of offset has a base of its own, because its
+	// samples may be from before the node's clock stepped or from after it.
 	base uint32
+	// steady is until when a container's start may be from before a change of
+	// offset and yet look recent, by our clock.
+	steady Millis
 	// received is when the newest batch was complete, by our clock.
 	received Millis
 }
@@ -36,11 +41,14 @@ func (old *nodeState) next(b *Batch, o *Options, result *CommitResult) *nodeStat
 		now:        b.Received,
 		offset:     b.Offset,
 		base:       old.base,
+		steady:     old.steady,
 		resolution: MillisIn(o.Resolution),
 		staleness:  MillisIn(StalenessBound(o.Resolution)),
 	}
-	if old.offset != b.Offset {
-		m.base++
+	base := old.base
+	if step := b.Offset - old.offset; step != 0 {
+		m.base, base = old.base+1, old.base+2
+		m.steady = max(m.steady, m.now+2*m.resolution+max(step, -step))
 	}
 	refuse := func(r Refusal) { result.Refused[r]++ }
 
@@ -48,7 +56,7 @@ func (old *nodeState) next(b *Batch, o *Options, result *CommitResult) *nodeStat
 	if batchLayout == nil {
 		batchLayout = &Layout{}
 	}
-	s := &nodeState{batchLayout: batchLayout, layout: batchLayout, offset: b.Offset, base: m.base, received: b.Received}
+	s := &nodeState{batchLayout: batchLayout, layout: batchLayout, offset: b.Offset, base: base, steady: m.steady, received: b.Received}
 	if old.layout == batchLayout {
 		s.rows = make([]usageRow, len(old.rows))
 		for i := range s.rows {
@@ -122,7 +130,7 @@ func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusa
 		s.mergePod(merged, old, older, was, b, newer, is, m, refuse)
 		if n := len(merged.Pods); n > len(s.answers) {
 			s.answers = append(s.answers, answer)
-		} else if answer.known() && m.now-answer.usage.Time <= m.staleness {
+		} else if answer.known() && m.fresh(answer.usage.Time) {
 			// No container lingers, but the answer does: it keeps a row of its
 			// own, which nothing lists.
 			name := answer.usage.Containers[0].Name
@@ -165,7 +173,7 @@ func (s *nodeState) mergePod(merged *Layout, old *nodeState, older *Layout, was 
 			key = ContainerKey{Namespace: is.Namespace, Pod: is.Name, Container: newer.Containers[j]}
 			j++
 		}
-		if row.listed || m.now-row.served <= m.staleness {
+		if row.listed || m.fresh(row.served) {
 			merged.append(key)
 			s.rows = append(s.rows, row)
 		}
@@ -188,7 +196,7 @@ func (s *nodeState) answer(o *Options, m moment) {
 				continue
 			}
 		}
-		if a := &s.answers[p]; a.known() && m.now-a.usage.Time > m.staleness {
+		if a := &s.answers[p]; a.known() && !m.fresh(a.usage.Time) {
 			*a = podAnswer{}
 		}
 	}

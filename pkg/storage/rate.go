@@ -3,7 +3,10 @@
 
 package storage
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // rate is a CPU rate and the time it was taken over. The zero rate is none.
 type rate struct {
@@ -34,9 +37,13 @@ type moment struct {
 	now        Millis // when the answer was complete, by our clock
 	offset     Millis // our clock less the node's
 	base       uint32 // the node's time base
+	steady     Millis // until when a start may be by an earlier time base
 	resolution Millis
 	staleness  Millis
 }
+
+// fresh is whether what was so at t may still be served.
+func (m moment) fresh(t Millis) bool { return m.now-t <= m.staleness }
 
 // advance is the row after the sample n was read; seen says whether held is a
 // row at all. The rules:
@@ -51,66 +58,98 @@ type moment struct {
 //     that start and the run is 10 s to 2 resolutions old: young enough that a
 //     restart of ours never serves a lifetime's average.
 //   - A counter that went back within a run has no rate until its next sample.
+//   - Times of two bases are not compared: any other start is a new run, and
+//     what has the same start has no rate until its next sample.
 //   - Where no rate can be taken, the node's own estimate stands in.
 //
-// A refused sample leaves the row as it was.
+// A refused sample leaves the row as it was, but for RefusedOverflow, which
+// refuses one reading or the rate alone.
 func advance(held usageRow, seen bool, n Sample, estimate uint64, m moment, refuse func(Refusal)) usageRow {
-	if n.Has&HasCPU == 0 {
-		return withGauges(held, n)
+	n = bounded(n, refuse)
+	if estimate > maxNanoCores {
+		refuse(RefusedOverflow)
+		estimate = 0
 	}
-	if n.Time+m.offset > m.now+FutureTolerance {
+	switch {
+	case n.Has&HasCPU == 0:
+		return withGauges(held, n)
+	case n.Time > m.now+FutureTolerance-m.offset:
 		refuse(RefusedFuture)
 		return held
-	}
-	if n.Start != 0 && n.Time < n.Start {
+	case n.Time < n.Start: // also where the start is unknown, which is 0
 		refuse(RefusedBeforeStart)
 		return held
 	}
 	seen = seen && held.sample.Has&HasCPU != 0
+	sameBase := held.base == m.base
 	next := usageRow{sample: n, served: min(n.Time+m.offset, m.now), base: m.base}
+	fits := true
 	switch {
 	case !seen:
-		next.rate = rateSinceStart(n, m)
-	case n.Start != 0 && held.sample.Start != 0 && n.Start < held.sample.Start:
+		next.rate, fits = rateSinceStart(n, m)
+	case n.Time == held.sample.Time:
+		held = withGauges(held, n)
+		if !held.rate.known() {
+			held.rate = estimated(held.sample, estimate)
+		}
+		return held
+	case sameBase && (n.Time < held.sample.Time || n.Start != 0 && n.Start < held.sample.Start):
 		refuse(RefusedOutOfOrder)
 		return held
-	case n.Start != 0 && held.sample.Start != 0 && n.Start > held.sample.Start:
-		if n.Start > held.sample.Time {
-			next.rate = rateSinceStart(n, m)
+	case newRun(held.sample, n, sameBase):
+		if sameBase && n.Start > held.sample.Time {
+			next.rate, fits = rateSinceStart(n, m)
 		}
 	default: // the same run, as far as is known
 		if n.Start == 0 {
 			next.sample.Start = held.sample.Start
 		}
-		if n.Time == held.sample.Time {
-			held = withGauges(held, n)
-			if !held.rate.known() {
-				held.rate = estimated(held.sample, estimate)
-			}
-			return held
-		}
-		if held.base != m.base {
-			break // times of two bases have no difference
+		if !sameBase {
+			break
 		}
 		window := n.Time - held.sample.Time
-		if window < 0 {
-			refuse(RefusedOutOfOrder)
-			return held
-		}
 		if window < minWindow {
 			return withGauges(held, n)
 		}
 		if n.CPU >= held.sample.CPU && window <= m.staleness {
-			var ok bool
-			if next.rate, ok = rateOf(n.CPU-held.sample.CPU, window); !ok {
-				refuse(RefusedOverflow)
-			}
+			next.rate, fits = rateOf(n.CPU-held.sample.CPU, window)
 		}
+	}
+	if !fits {
+		refuse(RefusedOverflow)
 	}
 	if !next.rate.known() {
 		next.rate = estimated(n, estimate)
 	}
 	return next
+}
+
+// bounded is n without the readings that cannot be served, and without a start
+// that is no moment.
+func bounded(n Sample, refuse func(Refusal)) Sample {
+	if n.Has&HasMemory != 0 && n.Memory > math.MaxInt64 {
+		refuse(RefusedOverflow)
+		n.Has &^= HasMemory
+	}
+	if n.Has&HasSwap != 0 && n.Swap > math.MaxInt64 {
+		refuse(RefusedOverflow)
+		n.Has &^= HasSwap
+	}
+	n.Start = max(n.Start, 0)
+	return n
+}
+
+// newRun is whether n, whose start is not older in the same time base, is of
+// another run than held.
+func newRun(held, n Sample, sameBase bool) bool {
+	switch {
+	case n.Start == 0:
+		return false
+	case held.Start == 0:
+		return sameBase && n.Start > held.Time
+	default:
+		return n.Start != held.Start
+	}
 }
 
 // withGauges is the row with n's memory and swap, which have no need of a
@@ -127,20 +166,20 @@ func withGauges(row usageRow, n Sample) usageRow {
 }
 
 // rateSinceStart is the rate of a run's first sample over the time since its
-// start, where that is young enough to say something about now.
-func rateSinceStart(n Sample, m moment) rate {
+// start, where that is young enough to say something about now; ok is false
+// where it is beyond maxNanoCores.
+func rateSinceStart(n Sample, m moment) (r rate, ok bool) {
 	age := n.Time - n.Start
-	if n.Start == 0 || age < minFirstAge || age > 2*m.resolution {
-		return rate{}
+	if n.Start == 0 || age < minFirstAge || age > 2*m.resolution || m.now < m.steady {
+		return rate{}, true
 	}
-	r, _ := rateOf(n.CPU, age)
-	return r
+	return rateOf(n.CPU, age)
 }
 
 // estimated is the node's own rate at sample s, 0 meaning none. The kubelet does
 // not say its window; it is at most the time since the container's start.
 func estimated(s Sample, nanoCores uint64) rate {
-	if nanoCores == 0 || nanoCores > maxNanoCores {
+	if nanoCores == 0 {
 		return rate{}
 	}
 	window := maxEstimateWindow
