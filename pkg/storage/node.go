@@ -181,7 +181,9 @@ func (s *nodeState) mergePod(merged *Layout, old *nodeState, older *Layout, was 
 }
 
 // answer assembles the answer of every listed pod; where it is incomplete the
-// last complete one stays to the staleness bound.
+// last complete one stays to the staleness bound. So it does where the new one
+// is beyond that bound already, as when a container that was not waited for is
+// waited for now and the node has long stopped refreshing it.
 func (s *nodeState) answer(o *Options, m moment) {
 	arena := make([]ContainerUsage, 0, len(s.batchLayout.Containers))
 	for p := range s.layout.Pods {
@@ -190,7 +192,7 @@ func (s *nodeState) answer(o *Options, m moment) {
 		if slices.ContainsFunc(rows, func(r usageRow) bool { return r.listed }) {
 			statuses, known := o.PodStatus(pod.Namespace, pod.Name)
 			grown, answer, ok := assemble(arena, s.layout.Containers[pod.First:pod.End], rows, statuses, known, m)
-			if ok {
+			if ok && (m.fresh(answer.usage.Time) || !m.fresh(s.answers[p].usage.Time)) {
 				arena = grown
 				s.answers[p] = answer
 				continue

@@ -1,0 +1,70 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage_test
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// checkLayout holds a layout against its invariants.
+func checkLayout(t *testing.T, l *storage.Layout) {
+	t.Helper()
+	end := int32(0)
+	for i, p := range l.Pods {
+		if p.First != end || p.End <= p.First {
+			t.Fatalf("pod %d has rows [%d, %d), those before end at %d", i, p.First, p.End, end)
+		}
+		end = p.End
+		if i > 0 && keyOf(l.Pods[i-1]).Compare(keyOf(p)) >= 0 {
+			t.Fatalf("pods %d and %d are out of order", i-1, i)
+		}
+		for row := p.First + 1; row < p.End; row++ {
+			if l.Containers[row-1] >= l.Containers[row] {
+				t.Fatalf("containers %d and %d are out of order", row-1, row)
+			}
+		}
+	}
+	if int(end) != len(l.Containers) {
+		t.Fatalf("pods have %d rows, there are %d containers", end, len(l.Containers))
+	}
+}
+
+func keyOf(p storage.PodRows) storage.ContainerKey {
+	return storage.ContainerKey{Namespace: p.Namespace, Pod: p.Name}
+}
+
+// TestNewLayout holds that every key finds its row, in whatever order and
+// however often the keys come.
+func TestNewLayout(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		keys := make([]storage.ContainerKey, random.IntN(40))
+		distinct := map[storage.ContainerKey]bool{}
+		for i := range keys {
+			name := func() string { return strconv.Itoa(random.IntN(12))[:1] }
+			keys[i] = storage.ContainerKey{Namespace: name(), Pod: name(), Container: name()}
+			distinct[keys[i]] = true
+		}
+		layout, rows := storage.NewLayout(keys)
+		checkLayout(t, layout)
+		if len(layout.Containers) != len(distinct) {
+			t.Fatalf("got %d rows for %d distinct keys", len(layout.Containers), len(distinct))
+		}
+		for i, row := range rows {
+			found := false
+			for _, p := range layout.Pods {
+				found = found || p.First <= row && row < p.End && storage.ContainerKey{
+					Namespace: p.Namespace, Pod: p.Name, Container: layout.Containers[row],
+				} == keys[i]
+			}
+			if !found {
+				t.Fatalf("key %v is not in row %d", keys[i], row)
+			}
+		}
+	}
+}
