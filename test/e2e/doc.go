@@ -1,0 +1,6 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package e2e tests the project against a real Kubernetes control plane, which
+// the tests start themselves. `go test -short` skips them.
+package e2e
