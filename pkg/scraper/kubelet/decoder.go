@@ -5,7 +5,9 @@ package kubelet
 
 import (
 	"errors"
+	"hash/maphash"
 
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/exposition"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -27,8 +29,22 @@ var (
 )
 
 // Decoder reads the answers of one node. It must not be used concurrently.
+//
+// Between answers it keeps, beside the layout, about 120 bytes a container:
+// the samples and the plan by which the next answer is read. There is one for
+// every node, so whatever is added here is paid thousands of times.
 type Decoder struct {
 	options Options
+
+	// What the previous answer left. Invariants: samples and marks have one
+	// element for each row of layout; the slots of steps are rows of it.
+	layout  *storage.Layout
+	samples []storage.Sample
+	marks   []mark
+	steps   []step
+
+	seed   maphash.Seed
+	series exposition.Series
 }
 
 // NewDecoder is a decoder for one node. The zero Options are the defaults;
@@ -37,7 +53,12 @@ func NewDecoder(options Options) *Decoder {
 	if err := options.Validate(); err != nil {
 		panic("BUG: " + err.Error())
 	}
-	return &Decoder{options: options.withDefaults()}
+	options = options.withDefaults()
+	return &Decoder{
+		options: options,
+		seed:    maphash.MakeSeed(),
+		series:  exposition.Series{MaxLabels: options.MaxLabels},
+	}
 }
 
 // Resource reads an answer of /metrics/resource and sets Usage, Layout and
@@ -50,14 +71,37 @@ func NewDecoder(options Options) *Decoder {
 // containers, in whatever order. Samples are valid until the next call. After
 // an error the batch is as it was; the decoder can go on with the next answer.
 func (d *Decoder) Resource(body []byte, sent storage.Millis, batch *storage.Batch) (Stats, error) {
-	return Stats{}, errors.ErrUnsupported
-}
+	r := reading{
+		options: d.options,
+		sent:    sent,
+		lines:   exposition.NewLines(body),
+		series:  &d.series,
+		plan:    plan{seed: d.seed, steps: d.steps},
+		slots:   newSlots(d.layout, d.samples, d.marks),
+		node:    newSlots(nil, make([]storage.Sample, 1), make([]mark, 1)),
+	}
+	err := r.run()
+	// The labels point into the body, which is not ours to keep.
+	d.series = exposition.Series{MaxLabels: d.options.MaxLabels, Labels: d.series.Labels[:0]}
+	clear(d.series.Labels[:cap(d.series.Labels)])
+	if err != nil {
+		return r.stats, err
+	}
 
-// Summary reads an answer of /stats/summary and sets Estimates and
-// UsageEstimate of the batch, which Resource filled before: an estimate is
-// taken where the summary's cumulative CPU equals that of the batch's sample.
-// An estimate of 0 is what the kubelet says where it has none, and is left
-// unknown. After an error the batch has no estimates.
-func (d *Decoder) Summary(body []byte, batch *storage.Batch) (Stats, error) {
-	return Stats{}, errors.ErrUnsupported
+	r.slots.settle(sent)
+	r.node.settle(sent)
+	layout, samples, rows := r.slots.finish()
+	steps, changed := r.plan.finish()
+	if rows != nil {
+		for i := range steps {
+			steps[i].slot = rows[steps[i].slot]
+		}
+		d.layout, d.samples, d.marks = layout, samples, make([]mark, len(samples))
+	}
+	if changed {
+		d.steps = steps
+	}
+	batch.Usage, batch.Layout, batch.Samples = r.node.samples[0], d.layout, d.samples
+	batch.Estimates, batch.UsageEstimate = nil, 0
+	return r.stats, nil
 }

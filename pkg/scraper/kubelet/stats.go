@@ -10,7 +10,7 @@ type Reason uint8
 
 // The reasons for refusing a series.
 const (
-	// RefusedSyntax: the line is not of the text format.
+	// RefusedSyntax: the line, or its value, is not of the text format.
 	RefusedSyntax Reason = iota
 	// RefusedTooLong: the line, its number of labels or a name is beyond the
 	// bound that Options set.
@@ -18,7 +18,7 @@ const (
 	// RefusedLabels: a container's series lacks its namespace, pod or
 	// container, has an empty one, or one of them twice.
 	RefusedLabels
-	// RefusedNotANumber: the value is NaN or not a number at all.
+	// RefusedNotANumber: the value is NaN.
 	RefusedNotANumber
 	// RefusedInfinite: the value is an infinity.
 	RefusedInfinite
@@ -65,12 +65,16 @@ func (r Reason) String() string {
 // kept: it is a stranger's, and may be long.
 type Refusal struct {
 	Reason Reason
-	// Line counts from 1; Offset is where the line begins, in bytes.
+	// Line counts from 1, and Offset is where it begins, in bytes. In JSON Line
+	// is 0 and Offset is where the number stands.
 	Line, Offset int
 }
 
 // String is the refusal in words.
 func (r Refusal) String() string {
+	if r.Line == 0 {
+		return fmt.Sprintf("byte %d: %s", r.Offset, r.Reason)
+	}
 	return fmt.Sprintf("line %d (byte %d): %s", r.Line, r.Offset, r.Reason)
 }
 

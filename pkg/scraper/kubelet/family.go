@@ -1,0 +1,67 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kubelet
+
+// kind is what a series measures.
+type kind uint8
+
+// The kinds of series. Where a container has no CPU series, its time is that
+// of the next kind in this order.
+const (
+	kindCPU kind = iota
+	kindMemory
+	kindSwap
+	kindStart
+	kindScrapeError
+)
+
+// places is how many decimal places of the printed value are kept: seconds
+// become nanoseconds of CPU and milliseconds of time, bytes stay bytes.
+func (k kind) places() int {
+	switch k {
+	case kindCPU:
+		return 9
+	case kindStart:
+		return 3
+	default:
+		return 0
+	}
+}
+
+// bit is k as one of a set.
+func (k kind) bit() uint8 { return 1 << k }
+
+// scope is what a series is about.
+type scope uint8
+
+const (
+	scopeOther scope = iota // A family that does not matter here.
+	scopeContainer
+	scopeNode
+	scopeKubelet
+)
+
+// familyOf is what the series of a metric are about and what they measure.
+func familyOf(name []byte) (scope, kind) {
+	switch string(name) {
+	case "container_cpu_usage_seconds_total":
+		return scopeContainer, kindCPU
+	case "container_memory_working_set_bytes":
+		return scopeContainer, kindMemory
+	case "container_swap_usage_bytes":
+		return scopeContainer, kindSwap
+	case "container_start_time_seconds":
+		return scopeContainer, kindStart
+	case "node_cpu_usage_seconds_total":
+		return scopeNode, kindCPU
+	case "node_memory_working_set_bytes":
+		return scopeNode, kindMemory
+	case "node_swap_usage_bytes":
+		return scopeNode, kindSwap
+	case "resource_scrape_error", "scrape_error":
+		return scopeKubelet, kindScrapeError
+	default:
+		return scopeOther, 0
+	}
+}

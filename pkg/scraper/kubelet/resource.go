@@ -1,0 +1,225 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kubelet
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/exposition"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// maxMillis is the end of the year 9999. It leaves room to shift a time by any
+// clock offset without overflow.
+const maxMillis = 253_402_300_799_999
+
+// reading is one pass over an answer of /metrics/resource.
+type reading struct {
+	options Options
+	sent    storage.Millis
+	lines   exposition.Lines
+	series  *exposition.Series
+	plan    plan
+	slots   slots
+	node    slots // One slot, the node itself.
+	// told is set when the kubelet says, in whatever way, how its scrape went.
+	told  bool
+	stats Stats
+}
+
+// run reads all lines. After an error nothing of the reading must be used.
+func (r *reading) run() error {
+	count := 0
+	for {
+		line, ok := r.lines.Next()
+		if !ok {
+			break
+		}
+		if count++; count > r.options.MaxSeries {
+			return fmt.Errorf("read resource metrics: line %d: %w: the bound is %d", r.lines.Number(), ErrTooManySeries, r.options.MaxSeries)
+		}
+		r.read(line)
+		if r.slots.listed > r.options.MaxContainers {
+			return fmt.Errorf("read resource metrics: line %d: %w: the bound is %d", r.lines.Number(), ErrTooManyContainers, r.options.MaxContainers)
+		}
+	}
+	if r.lines.Truncated() {
+		return fmt.Errorf("read resource metrics: line %d: %w", r.lines.Number(), ErrTruncated)
+	}
+	r.stats.Containers = r.slots.listed
+	if r.slots.listed > 0 || r.node.listed > 0 || r.told && r.stats.ScrapeErrors == 0 {
+		return nil
+	}
+	return fmt.Errorf("read resource metrics: %w", ErrNoMetrics)
+}
+
+// read takes one line.
+func (r *reading) read(line []byte) {
+	if s, ok := r.plan.match(line); ok && len(line) <= r.options.MaxLineBytes {
+		r.follow(s, line)
+		return
+	}
+	name := exposition.Name(line)
+	scope, kind := familyOf(name)
+	if scope == scopeOther && len(name) > 0 {
+		return
+	}
+	if len(line) > r.options.MaxLineBytes {
+		r.refuse(RefusedTooLong)
+		return
+	}
+	if err := r.series.Parse(line); err != nil {
+		r.refuse(syntaxReason(err))
+		return
+	}
+	switch scope {
+	case scopeContainer:
+		r.readContainer(kind)
+	case scopeNode:
+		r.take(&r.node, 0, kind, r.series.Sample)
+	case scopeKubelet:
+		r.readScrapeError()
+	}
+}
+
+// follow takes a line whose series is known from the previous answer.
+func (r *reading) follow(s step, line []byte) {
+	sample, err := exposition.ParseSample(line[s.length:])
+	if err != nil {
+		// The step stays where it is: as far as the plan goes, the line is not
+		// there, as it would not be if it had been parsed.
+		r.refuse(syntaxReason(err))
+		return
+	}
+	if r.take(&r.slots, s.slot, s.kind, sample) {
+		r.plan.follow(s)
+	} else {
+		r.plan.drop()
+	}
+}
+
+// readContainer takes the parsed series, which is one of a container.
+func (r *reading) readContainer(k kind) {
+	name, ok := containerOf(r.series.Labels)
+	if !ok {
+		r.refuse(RefusedLabels)
+		return
+	}
+	if string(name.container) == "POD" {
+		return
+	}
+	if bound := r.options.MaxNameBytes; len(name.namespace) > bound || len(name.pod) > bound || len(name.container) > bound {
+		r.refuse(RefusedTooLong)
+		return
+	}
+	slot := r.slots.find(name)
+	if r.take(&r.slots, slot, k, r.series.Sample) {
+		r.plan.add(r.series.Text, slot, k)
+	}
+}
+
+// containerOf is the container that the labels name; ok is false where one of
+// the three names is missing, empty, or there twice. Other labels may be there.
+func containerOf(labels []exposition.Label) (name containerName, ok bool) {
+	for _, label := range labels {
+		var part *[]byte
+		switch string(label.Name) {
+		case "namespace":
+			part = &name.namespace
+		case "pod":
+			part = &name.pod
+		case "container":
+			part = &name.container
+		default:
+			continue
+		}
+		if len(*part) > 0 || len(label.Raw) == 0 {
+			return name, false
+		}
+		*part = label.Value()
+	}
+	return name, len(name.namespace) > 0 && len(name.pod) > 0 && len(name.container) > 0
+}
+
+// take puts one number into a slot, or refuses it. It says whether the series
+// is the first of its kind for this slot, whatever its number is worth.
+func (r *reading) take(to *slots, slot int32, k kind, sample exposition.Sample) (first bool) {
+	if !to.see(slot, k) {
+		r.refuse(RefusedDuplicate)
+		return false
+	}
+	time := r.sent
+	if sample.HasTimestamp {
+		time = storage.Millis(sample.Timestamp)
+		if time <= 0 || time > maxMillis {
+			r.refuse(RefusedTimestamp)
+			return true
+		}
+	}
+	value, err := exposition.ParseUint(sample.Value, k.places())
+	if err != nil {
+		r.refuse(numberReason(err))
+		return true
+	}
+	if k == kindStart && value > maxMillis {
+		r.refuse(RefusedTimestamp)
+		return true
+	}
+	to.set(slot, k, value, time)
+	r.stats.Series++
+	return true
+}
+
+// readScrapeError takes the parsed series, which is the kubelet's word on how
+// its own reading of the containers went.
+func (r *reading) readScrapeError() {
+	if r.told {
+		r.refuse(RefusedDuplicate)
+		return
+	}
+	failed, err := exposition.ParseUint(r.series.Sample.Value, 0)
+	if err != nil {
+		r.refuse(numberReason(err))
+		return
+	}
+	r.told = true
+	r.stats.Series++
+	if failed != 0 {
+		r.stats.ScrapeErrors = 1
+	}
+}
+
+func (r *reading) refuse(reason Reason) {
+	r.stats.refuse(Refusal{Reason: reason, Line: r.lines.Number(), Offset: r.lines.Offset()})
+}
+
+// syntaxReason is why a line that cannot be parsed is refused.
+func syntaxReason(err error) Reason {
+	var syntax exposition.SyntaxError
+	if errors.As(err, &syntax) && (syntax.Fault == exposition.FaultTooLong || syntax.Fault == exposition.FaultTooManyLabels) {
+		return RefusedTooLong
+	}
+	return RefusedSyntax
+}
+
+// numberReason is why a value is refused.
+func numberReason(err error) Reason {
+	var number exposition.NumberError
+	if !errors.As(err, &number) {
+		return RefusedSyntax
+	}
+	switch number {
+	case exposition.ErrNaN:
+		return RefusedNotANumber
+	case exposition.ErrInfinite:
+		return RefusedInfinite
+	case exposition.ErrNegative:
+		return RefusedNegative
+	case exposition.ErrOverflow:
+		return RefusedOverflow
+	default:
+		return RefusedSyntax
+	}
+}
