@@ -45,6 +45,13 @@ func TestClock(t *testing.T) {
 		scrape(45, read("web/app", 47.001, 108).memory(7)),
 		refused(map[storage.Refusal]int{storage.RefusedFuture: 1}),
 		answers(45, "web", "28/16 app=500m"))
+	f("a sample refused as from the future is taken when its time has come",
+		scrape(15, read("web/app", 12, 100)),
+		scrape(30, read("web/app", 32.5, 110.25)),
+		refused(map[storage.Refusal]int{storage.RefusedFuture: 1}),
+		answers(30, "web", "no rate"),
+		scrape(35, read("web/app", 32.5, 110.25)),
+		answers(35, "web", "32.5/20.5 app=500m"))
 	f("both after the node's offset",
 		clock(-hour),
 		scrape(30, read("web/app", 32+hour, 4).started(12+hour)),
@@ -93,6 +100,18 @@ func TestClock(t *testing.T) {
 		answers(60, "web", "14/2 app=500m"),
 		scrape(75, read("web/app", 44, 130.5).started(-500)),
 		answers(75, "web", "74/15 app=500m"))
+	f("nor to one that was refused as from the future while it was from before the step",
+		scrape(15, read("web/app", 12, 100).started(-500)),
+		scrape(30, read("web/app", 14, 101).started(-500)),
+		clock(10), // at 43, a second after the sample
+		scrape(45, read("web/app", 42, 115).started(-500)),
+		refused(map[storage.Refusal]int{storage.RefusedFuture: 1}),
+		scrape(58, read("web/app", 42, 115).started(-500)),
+		refused(nil), // though it is from 16 s ago
+		scrape(66, read("web/app", 54, 126).started(-500)), // at 64: 11 s of CPU in 22 s, not in 12
+		answers(66, "web", "14/2 app=500m"),
+		scrape(80, read("web/app", 69, 133.5).started(-500)),
+		answers(80, "web", "79/15 app=500m"))
 	f("the sample held from before the step, read again, is still the one held",
 		scrape(15, read("web/app", 12, 100).started(-500)),
 		scrape(30, read("web/app", 28, 108).started(-500)),

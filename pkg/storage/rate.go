@@ -26,6 +26,8 @@ type usageRow struct {
 	// served is sample.Time by our clock, never ahead of the commit that
 	// brought the sample.
 	served Millis
+	// ahead is the time of the sample last refused as from the future; 0 is none.
+	ahead Millis
 	// base is the time base (see nodeState.base) in which sample.Time was read.
 	base uint32
 	// listed is whether the newest batch lists the container.
@@ -62,8 +64,8 @@ func (m moment) fresh(t Millis) bool { return m.now-t <= m.staleness }
 //     what has the same start has no rate until its next sample.
 //   - Where no rate can be taken, the node's own estimate stands in.
 //
-// A refused sample leaves the row as it was, but for RefusedOverflow, which
-// refuses one reading or the rate alone.
+// A refused sample leaves what the row serves as it was, but for
+// RefusedOverflow, which refuses one reading or the rate alone.
 func advance(held usageRow, seen bool, n Sample, estimate uint64, m moment, refuse func(Refusal)) usageRow {
 	n = bounded(n, refuse)
 	if estimate > maxNanoCores {
@@ -75,14 +77,21 @@ func advance(held usageRow, seen bool, n Sample, estimate uint64, m moment, refu
 		return withGauges(held, n)
 	case n.Time > m.now+FutureTolerance-m.offset:
 		refuse(RefusedFuture)
+		held.ahead = n.Time
 		return held
 	case n.Time < n.Start: // also where the start is unknown, which is 0
 		refuse(RefusedBeforeStart)
 		return held
 	}
 	seen = seen && held.sample.Has&HasCPU != 0
-	sameBase := held.base == m.base
 	next := usageRow{sample: n, served: min(n.Time+m.offset, m.now), base: m.base}
+	if n.Time == held.ahead && m.now < m.steady {
+		// Read before, and from the future then: it is from before the node's
+		// clock went back, and our clock has caught up with it. The base before
+		// this one is that of no other answer.
+		next.base--
+	}
+	sameBase := held.base == next.base
 	fits := true
 	switch {
 	case !seen:

@@ -46,6 +46,14 @@ func TestRate(t *testing.T) {
 		scrape(30, read("web/app", 22, 105)),
 		scrape(35, read("web/app", 32, 106)),
 		answers(35, "web", "32/10 app=100m"))
+	f("samples less than a second apart are taken as one",
+		scrape(15, read("web/app", 12, 100)),
+		scrape(30, read("web/app", 12.999, 100.5).memory(7)),
+		answers(30, "web", "no rate"),
+		scrape(45, read("web/app", 13, 100.5)),
+		answers(45, "web", "13/1 app=500m"),
+		scrape(60, read("web/app", 13.5, 109).memory(7)),
+		answers(60, "web", "13/1 app=500m,memory=7"))
 	f("a rate of zero is a rate",
 		scrape(15, read("web/app", 12, 0)),
 		scrape(30, read("web/app", 28, 0)),
