@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -131,8 +132,9 @@ func load(opts Options, server, kubectl string) (*Cluster, error) {
 
 // Open takes over the detached cluster that the directory holds. Components
 // that have ended in the meantime are reported by [Cluster.Check]. The error is
-// [ErrNoCluster] if the directory holds none.
-func Open(dir string) (*Cluster, error) {
+// [ErrNoCluster] if the directory holds none. The writer gets what
+// [Options.Progress] would.
+func Open(dir string, progress io.Writer) (*Cluster, error) {
 	s, err := readState(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open %s: %w", dir, ErrNoCluster)
@@ -140,7 +142,7 @@ func Open(dir string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts, err := Options{Dir: dir, Minor: s.Minor, Detach: true, BindAddress: s.BindAddress}.withDefaults()
+	opts, err := Options{Dir: dir, Minor: s.Minor, Detach: true, Progress: progress, BindAddress: s.BindAddress}.withDefaults()
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +170,23 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// StartEnded starts the components that have ended by themselves, for example
+// with the machine, in the order in which they were added. It returns their
+// names.
+func (c *Cluster) StartEnded(ctx context.Context) ([]string, error) {
+	var names []string
+	for _, m := range c.members() {
+		if p := m.running(); p == nil || p.Running() {
+			continue
+		}
+		names = append(names, m.Name)
+		if err := c.startMember(ctx, m); err != nil {
+			return names, err
+		}
+	}
+	return names, nil
+}
+
 // Check returns nil if all components that should run do, and answer their
 // health checks.
 func (c *Cluster) Check(ctx context.Context) error {
@@ -189,6 +208,9 @@ func (c *Cluster) Server() string { return c.server }
 
 // BindAddress returns the IP address that the components listen on.
 func (c *Cluster) BindAddress() string { return c.opts.BindAddress }
+
+// Progress returns where lines about what is being built and started go.
+func (c *Cluster) Progress() io.Writer { return c.opts.Progress }
 
 // Kubeconfig returns the path of the administrator's kubeconfig.
 func (c *Cluster) Kubeconfig() string { return filepath.Join(c.opts.Dir, "kubeconfig") }

@@ -23,9 +23,9 @@ func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 }
 
 // Apply creates or changes the objects of a YAML or JSON text, as
-// `kubectl apply` does.
-func (c *Cluster) Apply(ctx context.Context, manifest []byte) error {
-	_, err := c.kubectlWith(ctx, manifest, []string{"apply", "--server-side", "--force-conflicts", "--filename=-"})
+// `kubectl apply` does with the given further arguments.
+func (c *Cluster) Apply(ctx context.Context, manifest []byte, args ...string) error {
+	_, err := c.kubectlWith(ctx, manifest, append([]string{"apply", "--server-side", "--force-conflicts", "--filename=-"}, args...))
 	return err
 }
 

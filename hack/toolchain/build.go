@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/filelock"
 )
 
 // heartbeat is how often a running build says that it is alive. The first
@@ -64,7 +66,7 @@ func Build(ctx context.Context, w io.Writer, module Module, names ...string) (ma
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the tool cache: %w", err)
 	}
-	unlock, err := lock(ctx, w, dir)
+	unlock, err := filelock.Acquire(ctx, w, filepath.Join(dir, ".lock"), "builds into "+dir)
 	if err != nil {
 		return nil, err
 	}

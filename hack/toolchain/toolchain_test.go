@@ -4,7 +4,6 @@
 package toolchain
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -131,30 +130,6 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-func TestLockExcludes(t *testing.T) {
-	dir := t.TempDir()
-	unlock, err := lock(t.Context(), io.Discard, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The context ends when the waiter has said that it waits.
-	ctx, cancel := context.WithCancel(t.Context())
-	var said strings.Builder
-	_, err = lock(ctx, writerFunc(func(b []byte) (int, error) { cancel(); return said.Write(b) }), dir)
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("second lock: error %v, want %v", err, context.Canceled)
-	}
-	if !strings.Contains(said.String(), dir) {
-		t.Errorf("the waiter said %q, which does not name %s", said.String(), dir)
-	}
-	unlock()
-	unlock, err = lock(t.Context(), io.Discard, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	unlock()
-}
-
 func TestBuildPackageReportsCompileError(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the compiler")
@@ -180,7 +155,3 @@ func TestMissing(t *testing.T) {
 		t.Errorf("missing = %v, want [a b]", got)
 	}
 }
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
