@@ -1,0 +1,242 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package nodeclient
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// Bodies up to maxChunk bytes are read into one buffer of a pool, which doubles
+// when it is full. Larger ones are read into a list of pooled chunks and put
+// together when they are complete, so that an endless body costs no garbage.
+const (
+	minChunk    = 32 << 10
+	maxChunk    = 1 << 20
+	chunkSizes  = 6 // minChunk << 0 … minChunk << 5
+	maxStatusIn = 4 << 10
+)
+
+// bodies reads bodies within the bounds of the options.
+type bodies struct {
+	options *Options
+	budget  *budget
+	counts  *counts
+	chunks  [chunkSizes]sync.Pool // of *[]byte with cap minChunk << i
+	gzip    sync.Pool             // of *gzip.Reader
+}
+
+// chunkSize is the least size of a chunk that holds n bytes, and its pool.
+func chunkSize(n int) (size, pool int) {
+	size = minChunk
+	for size < n && size < maxChunk {
+		size <<= 1
+		pool++
+	}
+	return size, pool
+}
+
+// body is what was read of one answer.
+type body struct {
+	bodies *bodies
+	share  *share
+	chunks []*[]byte
+	whole  []byte
+}
+
+// add takes one more chunk for at least n bytes.
+func (b *body) add(ctx context.Context, n int) error {
+	size, pool := chunkSize(n)
+	if err := b.share.grow(ctx, int64(size)); err != nil {
+		return err
+	}
+	chunk, ok := b.bodies.chunks[pool].Get().(*[]byte)
+	if !ok {
+		chunk = new(make([]byte, 0, size))
+	}
+	b.chunks = append(b.chunks, chunk)
+	return nil
+}
+
+// drop gives the first chunk back.
+func (b *body) drop() {
+	chunk := b.chunks[0]
+	size, pool := chunkSize(cap(*chunk))
+	*chunk = (*chunk)[:0]
+	b.bodies.chunks[pool].Put(chunk)
+	b.chunks = b.chunks[1:]
+	b.share.shrink(int64(size))
+}
+
+// release gives everything back; whole must not be used any more.
+func (b *body) release() {
+	for len(b.chunks) > 0 {
+		b.drop()
+	}
+	b.whole = nil
+	b.share.close()
+}
+
+// read reads r to its end into whole. hint is how long it may be.
+func (b *body) read(ctx context.Context, r io.Reader, hint int) error {
+	limit := int(b.bodies.options.MaxBodyBytes)
+	if err := b.add(ctx, hint); err != nil {
+		return err
+	}
+	total := 0
+	for {
+		last := b.chunks[len(b.chunks)-1]
+		if len(*last) == cap(*last) {
+			if err := b.enlarge(ctx); err != nil {
+				return err
+			}
+			last = b.chunks[len(b.chunks)-1]
+		}
+		n, err := r.Read((*last)[len(*last):cap(*last)])
+		*last = (*last)[:len(*last)+n]
+		total += n
+		switch {
+		case total > limit:
+			return errBodyTooLarge
+		case err == io.EOF:
+			return b.join(ctx, total)
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// enlarge makes room behind what was read.
+func (b *body) enlarge(ctx context.Context) error {
+	full := b.chunks[len(b.chunks)-1]
+	if cap(*full) == maxChunk {
+		return b.add(ctx, maxChunk)
+	}
+	if err := b.add(ctx, 2*cap(*full)); err != nil {
+		return err
+	}
+	double := b.chunks[len(b.chunks)-1]
+	*double = append(*double, *full...)
+	b.drop()
+	return nil
+}
+
+// join makes the chunks one.
+func (b *body) join(ctx context.Context, total int) error {
+	if len(b.chunks) == 1 {
+		b.whole = *b.chunks[0]
+		return nil
+	}
+	if err := b.share.grow(ctx, int64(total)); err != nil {
+		return err
+	}
+	b.whole = make([]byte, 0, total)
+	for len(b.chunks) > 0 {
+		b.whole = append(b.whole, *b.chunks[0]...)
+		b.drop()
+	}
+	return nil
+}
+
+var (
+	errBodyTooLarge       = errors.New("body is larger than the bound")
+	errCompressedTooLarge = errors.New("compressed body is larger than the bound")
+)
+
+// readAnswer reads the body of a good answer. The caller releases it. hint is
+// how long it may be.
+func (bs *bodies) readAnswer(ctx context.Context, resp *http.Response, hint int, share *share) (*body, error) {
+	b := &body{bodies: bs, share: share}
+	if err := bs.decode(ctx, resp, hint, b); err != nil {
+		b.release()
+		return nil, bs.classify(ctx, err)
+	}
+	return b, nil
+}
+
+func (bs *bodies) decode(ctx context.Context, resp *http.Response, hint int, b *body) error {
+	switch encoding := resp.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+		if resp.ContentLength > bs.options.MaxBodyBytes {
+			return errBodyTooLarge
+		}
+		return b.read(ctx, resp.Body, hint)
+	case "gzip":
+		if resp.ContentLength > bs.options.MaxCompressedBytes {
+			return errCompressedTooLarge
+		}
+		// It is decompressed even where it was not asked for: the bounds hold
+		// all the same.
+		limited := &limitedReader{r: resp.Body, left: bs.options.MaxCompressedBytes, err: errCompressedTooLarge}
+		z, err := bs.unzip(limited)
+		if err != nil {
+			return err
+		}
+		defer bs.gzip.Put(z)
+		return b.read(ctx, z, hint)
+	default:
+		return fmt.Errorf("body has the encoding %.32q, which was not asked for", encoding)
+	}
+}
+
+// unzip is a pooled gzip reader over r.
+func (bs *bodies) unzip(r io.Reader) (*gzip.Reader, error) {
+	z, ok := bs.gzip.Get().(*gzip.Reader)
+	if !ok {
+		return gzip.NewReader(r)
+	}
+	if err := z.Reset(r); err != nil {
+		bs.gzip.Put(z)
+		return nil, err
+	}
+	return z, nil
+}
+
+// classify gives an error of reading a body its reason.
+func (bs *bodies) classify(ctx context.Context, err error) error {
+	const doing = "read the body"
+	reason := ReasonBroken
+	switch {
+	case errors.Is(err, errBodyTooLarge):
+		bs.counts.bodyTooLarge.Add(1)
+		return &Error{Reason: ReasonTooLarge, Err: fmt.Errorf("%s: %w of %d bytes", doing, err, bs.options.MaxBodyBytes)}
+	case errors.Is(err, errCompressedTooLarge):
+		bs.counts.compressedTooLarge.Add(1)
+		return &Error{Reason: ReasonTooLarge, Err: fmt.Errorf("%s: %w of %d bytes", doing, err, bs.options.MaxCompressedBytes)}
+	}
+	failure := failed(ctx, reason, doing, err)
+	if ReasonOf(failure) == ReasonNoShare {
+		bs.counts.noShare.Add(1)
+	}
+	return failure
+}
+
+// limitedReader fails with err where more than left bytes are read.
+type limitedReader struct {
+	r    io.Reader
+	left int64
+	err  error
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		// Only what goes beyond the limit is an error; the end may be here.
+		var probe [1]byte
+		if n, err := l.r.Read(probe[:]); n == 0 {
+			return 0, err
+		}
+		return 0, l.err
+	}
+	if int64(len(p)) > l.left {
+		p = p[:l.left]
+	}
+	n, err := l.r.Read(p)
+	l.left -= int64(n)
+	return n, err
+}
