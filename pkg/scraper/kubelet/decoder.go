@@ -43,6 +43,10 @@ type Decoder struct {
 	marks   []mark
 	steps   []step
 
+	// The node itself, while an answer is read.
+	node     [1]storage.Sample
+	nodeMark [1]mark
+
 	seed   maphash.Seed
 	series exposition.Series
 }
@@ -78,7 +82,7 @@ func (d *Decoder) Resource(body []byte, sent storage.Millis, batch *storage.Batc
 		series:  &d.series,
 		plan:    plan{seed: d.seed, steps: d.steps},
 		slots:   newSlots(d.layout, d.samples, d.marks),
-		node:    newSlots(nil, make([]storage.Sample, 1), make([]mark, 1)),
+		node:    newSlots(nil, d.node[:], d.nodeMark[:]),
 	}
 	err := r.run()
 	// The labels point into the body, which is not ours to keep.
