@@ -200,6 +200,8 @@ func (p *plan) controllerManager() Component {
 		"--use-service-account-credentials",
 		"--cluster-signing-cert-file="+p.file("ca.crt"),
 		"--cluster-signing-key-file="+p.file("ca.key"),
+		// It makes this directory, by default in /usr/libexec.
+		"--flex-volume-plugin-dir="+filepath.Join(p.opts.Dir, "volume-plugins"),
 	))
 }
 
