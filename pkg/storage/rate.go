@@ -85,13 +85,14 @@ func advance(held usageRow, seen bool, n Sample, estimate uint64, m moment, refu
 	}
 	seen = seen && held.sample.Has&HasCPU != 0
 	next := usageRow{sample: n, served: min(n.Time+m.offset, m.now), base: m.base}
+	sameBase := held.base == m.base
 	if n.Time == held.ahead && m.now < m.steady {
 		// Read before, and from the future then: it is from before the node's
-		// clock went back, and our clock has caught up with it. The base before
-		// this one is that of no other answer.
+		// clock went back, and our clock has caught up with it. No sample that
+		// follows is of the base before this one.
+		sameBase = false
 		next.base--
 	}
-	sameBase := held.base == next.base
 	fits := true
 	switch {
 	case !seen:
@@ -128,24 +129,31 @@ func advance(held usageRow, seen bool, n Sample, estimate uint64, m moment, refu
 		refuse(RefusedOverflow)
 	}
 	if !next.rate.known() {
-		next.rate = estimated(n, estimate)
+		next.rate = estimated(next.sample, estimate)
 	}
 	return next
 }
 
-// bounded is n without the readings that cannot be served, and without a start
-// that is no moment.
+// bounded is n without the readings that cannot be served, with zeros where
+// there is no reading, and without a start that is no moment.
 func bounded(n Sample, refuse func(Refusal)) Sample {
-	if n.Has&HasMemory != 0 && n.Memory > math.MaxInt64 {
-		refuse(RefusedOverflow)
-		n.Has &^= HasMemory
-	}
-	if n.Has&HasSwap != 0 && n.Swap > math.MaxInt64 {
-		refuse(RefusedOverflow)
-		n.Has &^= HasSwap
-	}
+	n.Memory = n.bounded(HasMemory, n.Memory, refuse)
+	n.Swap = n.bounded(HasSwap, n.Swap, refuse)
 	n.Start = max(n.Start, 0)
 	return n
+}
+
+// bounded is the reading named by field, or 0 where it is none.
+func (n *Sample) bounded(field Fields, value uint64, refuse func(Refusal)) uint64 {
+	if n.Has&field == 0 {
+		return 0
+	}
+	if value > math.MaxInt64 {
+		refuse(RefusedOverflow)
+		n.Has &^= field
+		return 0
+	}
+	return value
 }
 
 // newRun is whether n, whose start is not older in the same time base, is of
@@ -164,12 +172,7 @@ func newRun(held, n Sample, sameBase bool) bool {
 // withGauges is the row with n's memory and swap, which have no need of a
 // distinct sample.
 func withGauges(row usageRow, n Sample) usageRow {
-	if n.Has&HasMemory != 0 {
-		row.sample.Memory = n.Memory
-	}
-	if n.Has&HasSwap != 0 {
-		row.sample.Swap = n.Swap
-	}
+	row.sample.Memory, row.sample.Swap = n.Memory, n.Swap
 	row.sample.Has = row.sample.Has&HasCPU | n.Has&^HasCPU
 	return row
 }

@@ -267,6 +267,10 @@ func TestEstimate(t *testing.T) {
 	f("over 20 s where the start is not known",
 		scrape(15, read("web/app", 12, 1).estimated(300)),
 		answers(15, "web", "12/20 app=300m"))
+	f("over at most the time since a start that was known before",
+		scrape(15, read("web/app", 12, 100).started(6)),
+		scrape(30, read("web/app", 18, 1).estimated(300)),
+		answers(30, "web", "18/12 app=300m"))
 	f("zero is unknown, not idle",
 		scrape(15, read("web/app", 12, 1).estimated(0)),
 		answers(15, "web", "no rate"), unrated(1, 1))

@@ -12,7 +12,7 @@ import (
 )
 
 // seeds is how many random histories the model and truth tests play.
-var seeds = flag.Uint64("seeds", 20, "random histories of each randomized test")
+var seeds = flag.Uint64("seeds", 8, "random histories of each randomized test")
 
 // TestTruth holds what is served against the truth of a world: never in the
 // future or beyond the bound, never more CPU than a container can burn, within
