@@ -109,6 +109,16 @@ func (c *Cluster) member(name string) (*member, error) {
 	return nil, fmt.Errorf("the cluster has no component %q", name)
 }
 
+// Names returns the names of all components in the order in which they were
+// added.
+func (c *Cluster) Names() []string {
+	var names []string
+	for _, m := range c.members() {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
 // Component returns the component of the name, and whether there is one.
 func (c *Cluster) Component(name string) (Component, bool) {
 	m, err := c.member(name)

@@ -1,0 +1,59 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
+)
+
+// down ends the cluster and removes its files.
+func down(ctx context.Context, w io.Writer) error {
+	dir, err := stateDir()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		fmt.Fprintln(w, "Nothing is up.")
+		return nil
+	}
+	release, err := lockState(ctx, w, dir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	c, err := cluster.Open(dir, w)
+	switch {
+	case err == nil:
+		// A component that had crashed is no reason to keep the rest.
+		if err := c.Stop(ctx); err != nil {
+			fmt.Fprintln(w, "while stopping:", err)
+		}
+		if err := c.Check(ctx); err != nil {
+			return fmt.Errorf("components are still there: %w", err)
+		}
+	case !errors.Is(err, cluster.ErrNoCluster):
+		return err
+	}
+	if err := stopAll(ctx, dir); err != nil {
+		return err
+	}
+	if err := removeState(dir); err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "Down: all processes have ended, and the cluster's files are removed.")
+	cache, err := toolchain.CacheDir()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "The compiled tools stay for the next time; to remove them: rm -rf %s\n", filepath.Join(cache, "tools"))
+	return nil
+}

@@ -1,0 +1,159 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
+)
+
+const (
+	// metricsTimeout is how long all metrics may take to appear. The HPA
+	// controller looks every 15 s.
+	metricsTimeout = 3 * time.Minute
+	// metricsPoll is how often we look.
+	metricsPoll = time.Second
+	// reportEvery is how often we say what is still missing.
+	reportEvery = 10 * time.Second
+)
+
+// waitForMetrics returns when all nodes and running pods have metrics and all
+// HPAs have read theirs.
+func waitForMetrics(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
+	config, err := c.RESTConfig()
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("wait for metrics: %w", err)
+	}
+	metrics, err := metricsclient.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("wait for metrics: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, metricsTimeout)
+	defer cancel()
+	poll := time.NewTicker(metricsPoll)
+	defer poll.Stop()
+	report := time.NewTicker(reportEvery)
+	defer report.Stop()
+	for {
+		missing := missingMetrics(ctx, client, metrics)
+		if missing == nil {
+			return nil
+		}
+		select {
+		case <-poll.C:
+		case <-report.C:
+			fmt.Fprintf(w, "waiting: %v\n", missing)
+		case <-ctx.Done():
+			return fmt.Errorf("wait for metrics: %w; what is missing: %w\nThe server's log: %s", ctx.Err(), missing, c.LogPath(serverName))
+		}
+	}
+}
+
+// missingMetrics returns what is not there yet, as an error.
+func missingMetrics(ctx context.Context, client kubernetes.Interface, metrics metricsclient.Interface) error {
+	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	nodeMetrics, err := metrics.MetricsV1beta1().NodeMetricses().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	if got, want := len(nodeMetrics.Items), len(nodes.Items); got < want {
+		return fmt.Errorf("%d of %d nodes have metrics", got, want)
+	}
+	pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	podMetrics, err := metrics.MetricsV1beta1().PodMetricses(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	running := 0
+	for _, pod := range pods.Items {
+		if pod.Status.Phase == corev1.PodRunning {
+			running++
+		}
+	}
+	if got := len(podMetrics.Items); got < running || running == 0 {
+		return fmt.Errorf("%d of %d running pods have metrics", got, running)
+	}
+	hpas, err := client.AutoscalingV2().HorizontalPodAutoscalers(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	if len(hpas.Items) == 0 {
+		return errors.New("there is no HPA")
+	}
+	for _, hpa := range hpas.Items {
+		if !hasNumber(hpa.Status) {
+			return fmt.Errorf("the HPA %s has not read its metric, which it does every 15s", hpa.Name)
+		}
+	}
+	return nil
+}
+
+// hasNumber reports whether the HPA knows the use of a resource.
+func hasNumber(status autoscalingv2.HorizontalPodAutoscalerStatus) bool {
+	for _, m := range status.CurrentMetrics {
+		if m.Resource != nil && m.Resource.Current.AverageUtilization != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// show runs the commands that the whole thing is for.
+func show(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
+	for _, args := range [][]string{
+		{"top", "nodes"},
+		{"top", "pods", "-A"},
+		{"get", "hpa"},
+	} {
+		fmt.Fprintf(w, "\n$ kubectl %s\n", strings.Join(args, " "))
+		//nolint:gosec // The program is the one this repository has built.
+		cmd := exec.CommandContext(ctx, c.KubectlPath(), args...)
+		cmd.Env = append(os.Environ(), c.KubectlEnv()...)
+		cmd.Stdout, cmd.Stderr = w, w
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)
+		}
+	}
+	return nil
+}
+
+// printNext says how to use the cluster.
+func printNext(w io.Writer, c *cluster.Cluster) error {
+	_, err := fmt.Fprintf(w, `The cluster keeps running; its kubeconfig is
+  %[1]s
+
+Try next:
+  eval "$(go run ./hack/dev env)"     # this kubeconfig, and a kubectl of version %[2]s
+  kubectl top pods --containers
+  kubectl annotate pods -l app=web --overwrite kwok.x-k8s.io/usage-cpu=400m
+  kubectl get hpa --watch             # scales up within half a minute
+  make up                             # again, after a change of the code
+  make down                           # ends everything
+`, c.Kubeconfig(), c.Minor())
+	return err
+}
