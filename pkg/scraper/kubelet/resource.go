@@ -15,6 +15,11 @@ import (
 // clock offset without overflow.
 const maxMillis = 253_402_300_799_999
 
+// minStart is the beginning of the year 1990. A start before it is no moment
+// but a length of time: kwok's sample configuration gives a container's age,
+// which would look like a new start at every scrape.
+const minStart = 631_152_000_000
+
 // reading is one pass over an answer of /metrics/resource.
 type reading struct {
 	options Options
@@ -163,7 +168,7 @@ func (r *reading) take(to *slots, slot int32, k kind, sample exposition.Sample) 
 		r.refuse(numberReason(err))
 		return true
 	}
-	if k == kindStart && value > maxMillis {
+	if k == kindStart && value != 0 && (value < minStart || value > maxMillis) {
 		r.refuse(RefusedTimestamp)
 		return true
 	}

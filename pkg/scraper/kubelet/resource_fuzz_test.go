@@ -159,7 +159,7 @@ func (r *referenceReading) read(k kind, sample exposition.Sample) (Reason, bool)
 	if err != nil {
 		return numberReason(err), false
 	}
-	if k == kindStart && value > maxMillis {
+	if k == kindStart && value != 0 && (value < 631152000000 || value > 253402300799999) {
 		return RefusedTimestamp, false
 	}
 	r.value = value

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unsafe"
 
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/exposition"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -25,9 +27,9 @@ func TestResource(t *testing.T) {
 				`container_cpu_usage_seconds_total{container="c",namespace="n",pod="p"} 1.5 1000`,
 				`container_memory_working_set_bytes{container="c",namespace="n",pod="p"} 2.048e+03 1001`,
 				`container_swap_usage_bytes{container="c",namespace="n",pod="p"} 0 1002`,
-				`container_start_time_seconds{container="c",namespace="n",pod="p"} 0.9999`,
+				`container_start_time_seconds{container="c",namespace="n",pod="p"} 1.7952217499309999e+09`,
 			},
-			[]string{"node: time=7", "n/p/c: time=1000 start=999 cpu=1500000000 memory=2048 swap=0"},
+			[]string{"node: time=7", "n/p/c: time=1000 start=1795221749930 cpu=1500000000 memory=2048 swap=0"},
 		},
 		{
 			"the node",
@@ -41,11 +43,11 @@ func TestResource(t *testing.T) {
 		{
 			"containers sorted, a start alone listed",
 			[]string{
-				`container_start_time_seconds{namespace="n",pod="p",container="z"} 9`,
+				`container_start_time_seconds{namespace="n",pod="p",container="z"} 9e8`,
 				`container_memory_working_set_bytes{namespace="n",pod="p",container="a"} 1 2000`,
 				`container_memory_working_set_bytes{namespace="m",pod="q",container="b"} 1 2000`,
 			},
-			[]string{"node: time=7", "m/q/b: time=2000 memory=1", "n/p/a: time=2000 memory=1", "n/p/z: time=7 start=9000"},
+			[]string{"node: time=7", "m/q/b: time=2000 memory=1", "n/p/a: time=2000 memory=1", "n/p/z: time=7 start=900000000000"},
 		},
 		{
 			"escapes and other labels",
@@ -80,11 +82,13 @@ func TestResource(t *testing.T) {
 				`container_swap_usage_bytes{container="c",namespace="n",pod="p"} 3 253402300800000`,
 				`container_start_time_seconds{container="c",namespace="n",pod="p"} 253402300800`,
 				`container_start_time_seconds{container="d",namespace="n",pod="p"} -6.795364578871345e+09`,
+				`container_start_time_seconds{container="e",namespace="n",pod="p"} 3600`,
+				`container_start_time_seconds{container="f",namespace="n",pod="p"} 0`,
 				`resource_scrape_error NaN`,
 			},
 			[]string{
-				"node: time=7", "n/p/c: time=7", "n/p/d: time=7",
-				"refused: syntax=1 not_a_number=2 infinite=1 negative=2 overflow=1 timestamp=2, first line 1 (byte 0): not_a_number",
+				"node: time=7", "n/p/c: time=7", "n/p/d: time=7", "n/p/e: time=7", "n/p/f: time=7",
+				"refused: syntax=1 not_a_number=2 infinite=1 negative=2 overflow=1 timestamp=3, first line 1 (byte 0): not_a_number",
 			},
 		},
 		{
@@ -270,5 +274,62 @@ func TestOptions(t *testing.T) {
 	}
 	if err := (Options{}).withDefaults().Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDecoderIsSmall holds what is kept for a node of 30 pods with two
+// containers each, beside the layout.
+func TestDecoderIsSmall(t *testing.T) {
+	var body strings.Builder
+	for _, family := range []string{"container_cpu_usage_seconds_total", "container_memory_working_set_bytes", "container_start_time_seconds", "container_swap_usage_bytes"} {
+		for i := range 60 {
+			fmt.Fprintf(&body, "%s{container=\"c%d\",namespace=\"n\",pod=\"p%d\"} 1.7e9\n", family, i%2, i/2)
+		}
+	}
+	decoder := NewDecoder(Options{})
+	var batch storage.Batch
+	if stats, err := decoder.Resource([]byte(body.String()), 7, &batch); err != nil || stats.Series != 240 {
+		t.Fatalf("%+v, %v", stats, err)
+	}
+	kept := int(unsafe.Sizeof(*decoder)) +
+		cap(decoder.samples)*int(unsafe.Sizeof(storage.Sample{})) +
+		cap(decoder.marks)*int(unsafe.Sizeof(mark{})) +
+		cap(decoder.steps)*int(unsafe.Sizeof(step{})) +
+		cap(decoder.series.Labels)*int(unsafe.Sizeof(exposition.Label{}))
+	t.Logf("%d bytes", kept)
+	if kept > 10_000 {
+		t.Errorf("a decoder keeps %d bytes, want at most 10,000", kept)
+	}
+}
+
+// BenchmarkResource reads a recorded answer; hack/textparse has a larger one,
+// beside prometheus' parser.
+func BenchmarkResource(b *testing.B) {
+	body := recorded(b, 1, "metrics-resource.txt")
+	decoder := NewDecoder(Options{})
+	var batch storage.Batch
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := decoder.Resource(body, 7, &batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSummary reads the summary of the same moment.
+func BenchmarkSummary(b *testing.B) {
+	decoder := NewDecoder(Options{})
+	var batch storage.Batch
+	if _, err := decoder.Resource(recorded(b, 1, "metrics-resource.txt"), 7, &batch); err != nil {
+		b.Fatal(err)
+	}
+	body := recorded(b, 1, "stats-summary.json")
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := decoder.Summary(body, &batch); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -26,8 +26,9 @@ const (
 	RefusedNegative
 	// RefusedOverflow: the value is beyond 2^63-1 of its unit.
 	RefusedOverflow
-	// RefusedTimestamp: the timestamp, or the start that is the value, is not
-	// between the years 1970 and 9999.
+	// RefusedTimestamp: the timestamp is not between the years 1970 and 9999,
+	// or the start that is the value not between 1990 and 9999. A start of 0 is
+	// unknown and not refused.
 	RefusedTimestamp
 	// RefusedDuplicate: the same series came before; the first is taken.
 	RefusedDuplicate
