@@ -83,6 +83,9 @@ func (c *Conn) connect(ctx context.Context, id *identity) (*link, error) {
 // dial connects to the first address that answers.
 func (c *Conn) dial(ctx context.Context) (conn net.Conn, host, authority string, err error) {
 	hosts := c.endpoint.Hosts
+	if len(hosts) == 0 {
+		return nil, "", "", &Error{Reason: ReasonDial, Err: errors.New("node has no address")}
+	}
 	var errs []error
 	for i := range hosts {
 		at := (c.preferred + i) % len(hosts)

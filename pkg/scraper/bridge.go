@@ -1,0 +1,69 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scraper
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
+)
+
+const (
+	summaryPath  = "/stats/summary"
+	summaryQuery = "only_cpu_and_memory=true"
+	// summaryPause is how long a node that refused the summary is not asked for
+	// it again: somebody may grant the right meanwhile.
+	summaryPause = 10 * time.Minute
+)
+
+// bridge is the time during which a fresh node is asked more often, and for the
+// kubelet's own rates. It begins with the first answer after a start or after
+// an outage that outlasted what the store serves, and ends when every container
+// has a rate, or when it has lasted long enough for two samples of each.
+type bridge struct {
+	// end is when it ends at the latest; zero is: there is none.
+	end time.Time
+	// refused is until when the summary is not asked for.
+	refused time.Time
+}
+
+// begin begins it.
+func (b *bridge) begin(now time.Time, lasts time.Duration) { b.end = now.Add(lasts) }
+
+// goOn says whether it goes on with so many containers without a rate, and ends
+// it where it does not.
+func (b *bridge) goOn(now time.Time, unrated int) bool {
+	if unrated == 0 || !now.Before(b.end) {
+		b.end = time.Time{}
+	}
+	return !b.end.IsZero()
+}
+
+// asks says whether the summary is worth asking for.
+func (b *bridge) asks(now time.Time) bool { return !now.Before(b.refused) }
+
+// failed takes note of a failed request for the summary and says whether the
+// node refused it as such.
+func (b *bridge) failed(now time.Time, err error) (refused bool) {
+	switch nodeclient.StatusOf(err) {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		b.refused = now.Add(summaryPause)
+		return true
+	}
+	return false
+}
+
+// summaryRefusal logs once a process that nodes refuse the summary: it is a
+// right that may be left out on purpose, and is the same on all nodes.
+type summaryRefusal struct{ logged atomic.Bool }
+
+func (r *summaryRefusal) report(logger klog.Logger, node string, err error) {
+	if r.logged.CompareAndSwap(false, true) {
+		logger.Info("Nodes refuse /stats/summary, so first answers take two samples; the right is nodes/stats", "node", node, "err", err)
+	}
+}

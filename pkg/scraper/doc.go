@@ -1,0 +1,42 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package scraper asks every node's kubelet for its usage and hands each
+// complete answer to the store at once.
+//
+// # Types
+//
+//   - Target: what to ask, and where; TargetOf makes one from a Node object.
+//   - Manager: keeps one loop for each target. Set and Delete tell it of nodes,
+//     Run runs the loops and returns when all of them have ended.
+//   - Committer: what takes the answers in; the store.
+//   - Status: how a target does.
+//
+// # One loop a node
+//
+// A node is asked at moments that follow from its name alone (file schedule.go),
+// so nodes are spread evenly and no node waits for another: there is no cycle
+// over all of them. A new node is asked at once, a failing one again soon and
+// then ever less often (but often enough that it is wholly fresh two resolutions
+// after it is healed), a deleted one is canceled and forgotten.
+//
+// # Bridging
+//
+// A rate takes two samples, and a kubelet takes a new one every 10 to 20 s. So
+// while a node is fresh the loop also asks for the kubelet's own rates and adds
+// them to the answer as estimates (file bridge.go).
+//
+// # Two clocks
+//
+// Kubelets stamp samples by their own clock. How far it is from ours is read off
+// the Date header, and answers say so in Batch.Offset (file clock.go).
+//
+// # Concurrency and ownership
+//
+// Manager's methods may be called concurrently and never wait for a scrape. A
+// Target must not be written after it was handed over. Commits of one node
+// never overlap, and none follows the Forget of that node.
+//
+// Fetching is the business of package nodeclient, and what answers mean that of
+// package kubelet.
+package scraper

@@ -1,0 +1,260 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scraper
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// Committer takes in what was scraped; *storage.Store is one.
+type Committer interface {
+	// Commit takes in one answer of one node.
+	Commit(batch *storage.Batch) (storage.CommitResult, error)
+	// Forget drops a node. No Commit of that node overlaps or follows it,
+	// unless the node was set again meanwhile.
+	Forget(node string)
+}
+
+// Manager keeps a loop for each target. Create it with New.
+type Manager struct {
+	options        Options
+	staleness      time.Duration
+	store          Committer
+	client         *nodeclient.Client
+	newDecoder     func() decoder
+	metrics        *scrapeMetrics
+	pacer          pacer
+	summaryRefusal summaryRefusal
+	epoch          time.Time
+	running        sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		// ctx is Run's; nil before Run.
+		ctx   context.Context
+		nodes map[string]*node
+	}
+}
+
+// node is the place of a node's name: one goroutine at a time works for it, so
+// that whatever is done for the name is done one after the other. It is guarded
+// by Manager.mu.
+type node struct {
+	loop   *loop
+	ctx    context.Context
+	cancel context.CancelFunc
+	// deleted says that the loop is ending and the node is to be forgotten.
+	deleted bool
+	// again is the target that was set after the deletion, or nil.
+	again *Target
+}
+
+// New reads the credentials, registers the metrics, and starts nothing.
+func New(options Options, store Committer) (*Manager, error) {
+	if err := options.Validate(); err != nil {
+		return nil, err
+	}
+	options = options.withDefaults()
+	client, err := nodeclient.New(options.Client)
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		options:    options,
+		staleness:  storage.StalenessBound(options.Resolution),
+		store:      store,
+		client:     client,
+		newDecoder: func() decoder { return kubelet.NewDecoder(options.Decoder) },
+		pacer:      pacer{gap: options.StartGap},
+		epoch:      time.Now(),
+	}
+	m.mu.nodes = map[string]*node{}
+	if m.metrics, err = newMetrics(options.Registry, options.Resolution); err != nil {
+		return nil, err
+	}
+	if err := options.Registry.CustomRegister(newCollector(m)); err != nil {
+		return nil, fmt.Errorf("register the scraper's collector: %w", err)
+	}
+	return m, nil
+}
+
+// Run scrapes until ctx ends, and returns when nothing of it runs any more. It
+// may be called once. What was scraped stays in the store.
+func (m *Manager) Run(ctx context.Context) error {
+	logger := klog.FromContext(ctx)
+	if m.client.Insecure() {
+		logger.Info("Nodes' certificates are not verified, as configured; whoever answers for a node gets our credentials and may make up its usage",
+			"credentials", m.client.HasCredentials())
+	}
+	m.mu.Lock()
+	if m.mu.ctx != nil {
+		m.mu.Unlock()
+		return errors.New("run the scraper: it ran already")
+	}
+	m.mu.ctx = ctx
+	for _, n := range m.mu.nodes {
+		m.startLocked(n)
+	}
+	m.mu.Unlock()
+
+	<-ctx.Done()
+	// No loop starts from here on: startLocked sees that ctx has ended, and
+	// whoever passed it before has been counted.
+	m.mu.Lock()
+	m.mu.Unlock() //nolint:staticcheck // Taken to wait for a Set under way.
+	m.running.Wait()
+	return nil
+}
+
+// Set adds a target, or replaces the one of that name: its loop goes on with
+// what it knows, at its phase. It does nothing where the target is what it was.
+// It may be called before Run, and does not wait.
+func (m *Manager) Set(target Target) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.mu.nodes[target.Name]
+	switch {
+	case n == nil:
+		n = &node{loop: m.newLoop(target)}
+		m.mu.nodes[target.Name] = n
+		if m.mu.ctx != nil {
+			m.startLocked(n)
+		}
+	case n.deleted:
+		n.again = &target
+	default:
+		n.loop.set(target)
+	}
+}
+
+// Delete cancels the scrape of a node that is under way, and makes the store
+// forget the node when it has ended. It does not wait for that.
+func (m *Manager) Delete(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.mu.nodes[name]
+	switch {
+	case n == nil:
+	case n.cancel == nil: // Before Run.
+		delete(m.mu.nodes, name)
+	default:
+		n.deleted, n.again = true, nil
+		n.cancel()
+	}
+}
+
+// startLocked starts the loop of a node.
+func (m *Manager) startLocked(n *node) {
+	if m.mu.ctx.Err() != nil {
+		return
+	}
+	n.ctx, n.cancel = context.WithCancel(m.mu.ctx)
+	m.running.Go(func() { m.serve(n) })
+}
+
+// serve runs the loop of a node and, when it was deleted, forgets the node. It
+// begins again where the node was set again meanwhile.
+func (m *Manager) serve(n *node) {
+	for again := true; again; {
+		m.mu.Lock()
+		loop, ctx := n.loop, n.ctx
+		m.mu.Unlock()
+
+		loop.run(ctx)
+
+		m.mu.Lock()
+		deleted := n.deleted
+		m.mu.Unlock()
+		if deleted {
+			m.metrics.forget(loop.name)
+			m.store.Forget(loop.name)
+		}
+		again = m.ended(n, loop.name)
+	}
+}
+
+// ended takes the node of an ended loop out of the map, or gives it a new loop
+// where it was set again.
+func (m *Manager) ended(n *node, name string) (again bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n.cancel()
+	switch {
+	case !n.deleted: // Run ends.
+		return false
+	case n.again == nil || m.mu.ctx.Err() != nil:
+		delete(m.mu.nodes, name)
+		return false
+	}
+	n.loop = m.newLoop(*n.again)
+	n.deleted, n.again = false, nil
+	n.ctx, n.cancel = context.WithCancel(m.mu.ctx)
+	return true
+}
+
+// loops are the loops of all nodes that were not deleted.
+func (m *Manager) loops() []*loop {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	loops := make([]*loop, 0, len(m.mu.nodes))
+	for _, n := range m.mu.nodes {
+		if !n.deleted {
+			loops = append(loops, n.loop)
+		}
+	}
+	return loops
+}
+
+// Status is how a node does; ok is false where there is no such target.
+func (m *Manager) Status(name string) (status Status, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.mu.nodes[name]
+	if n == nil || n.deleted {
+		return Status{}, false
+	}
+	return *n.loop.status.Load(), true
+}
+
+// Statuses is how all nodes do, by name.
+func (m *Manager) Statuses() []Status {
+	loops := m.loops()
+	statuses := make([]Status, len(loops))
+	for i, l := range loops {
+		statuses[i] = *l.status.Load()
+	}
+	slices.SortFunc(statuses, func(a, b Status) int { return cmp.Compare(a.Node, b.Node) })
+	return statuses
+}
+
+// Alive says whether the loops advance, whether or not kubelets answer: an error
+// names one that should have moved on two resolutions ago, which no node can
+// cause and only a restart cures. It is nil before Run.
+func (m *Manager) Alive(now time.Time) error {
+	m.mu.Lock()
+	started := m.mu.ctx != nil && m.mu.ctx.Err() == nil
+	m.mu.Unlock()
+	if !started {
+		return nil
+	}
+	for _, l := range m.loops() {
+		late := now.Sub(m.epoch) - time.Duration(l.due.Load())
+		if late > 2*m.options.Resolution && l.due.Load() != 0 {
+			return fmt.Errorf("scrape node %s: its loop has not moved for %v", l.name, late.Round(time.Second))
+		}
+	}
+	return nil
+}

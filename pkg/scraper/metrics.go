@@ -1,0 +1,158 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scraper
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/component-base/metrics"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// scrapeMetrics are the metrics of all scrapes. The four families of the prefix
+// metrics_server_ have names, labels and buckets of metrics-server, because
+// dashboards and alerts ask for them. Series with a node as their label are
+// deleted with it.
+type scrapeMetrics struct {
+	requestDuration *metrics.HistogramVec
+	lastRequest     *metrics.GaugeVec
+	requests        *metrics.CounterVec
+	tick            *metrics.Histogram
+
+	failures       *metrics.CounterVec
+	summaries      *metrics.CounterVec
+	refusedSeries  *metrics.CounterVec
+	refusedSamples *metrics.CounterVec
+	bodyBytes      *metrics.Counter
+	clockOffset    *metrics.GaugeVec
+}
+
+// newMetrics makes and registers the metrics.
+func newMetrics(registry metrics.KubeRegistry, resolution time.Duration) (*scrapeMetrics, error) {
+	const compat, own = "metrics_server", "metrics_apiserver"
+	counters := func(name, help string, labels ...string) *metrics.CounterVec {
+		return metrics.NewCounterVec(&metrics.CounterOpts{Namespace: own, Subsystem: "scrape", Name: name, Help: help}, labels)
+	}
+	m := &scrapeMetrics{
+		requestDuration: metrics.NewHistogramVec(&metrics.HistogramOpts{
+			Namespace: compat, Subsystem: "kubelet", Name: "request_duration_seconds",
+			Help: "Duration of requests to Kubelet API in seconds", Buckets: metrics.DefBuckets,
+		}, []string{"node"}),
+		lastRequest: metrics.NewGaugeVec(&metrics.GaugeOpts{
+			Namespace: compat, Subsystem: "kubelet", Name: "last_request_time_seconds",
+			Help: "Time of last request performed to Kubelet API since unix epoch in seconds",
+		}, []string{"node"}),
+		requests: metrics.NewCounterVec(&metrics.CounterOpts{
+			Namespace: compat, Subsystem: "kubelet", Name: "request_total",
+			Help: "Number of requests sent to Kubelet API",
+		}, []string{"success"}),
+		// There is no cycle over all nodes here: a tick is one scrape of one
+		// node, from the request to the commit.
+		tick: metrics.NewHistogram(&metrics.HistogramOpts{
+			Namespace: compat, Subsystem: "manager", Name: "tick_duration_seconds",
+			Help: "The total time spent collecting and storing metrics in seconds.", Buckets: tickBuckets(resolution),
+		}),
+		failures:       counters("failures_total", "Failed scrapes by reason.", "reason"),
+		summaries:      counters("summary_requests_total", "Requests for /stats/summary by result: ok, refused (the right is missing) or failed.", "result"),
+		refusedSeries:  counters("refused_series_total", "Series of kubelets' answers that were not taken, by reason.", "reason"),
+		refusedSamples: counters("refused_samples_total", "Samples that the store did not take, by reason.", "reason"),
+		bodyBytes: metrics.NewCounter(&metrics.CounterOpts{
+			Namespace: own, Subsystem: "scrape", Name: "body_bytes_total", Help: "Bytes of kubelets' answers, after decompression.",
+		}),
+		clockOffset: metrics.NewGaugeVec(&metrics.GaugeOpts{
+			Namespace: own, Subsystem: "scrape", Name: "clock_offset_seconds",
+			Help: "Our clock less the node's, for nodes whose clock is more than 2 s off.",
+		}, []string{"node"}),
+	}
+	for _, metric := range []metrics.Registerable{
+		m.requestDuration, m.lastRequest, m.requests, m.tick,
+		m.failures, m.summaries, m.refusedSeries, m.refusedSamples, m.bodyBytes, m.clockOffset,
+	} {
+		if err := registry.Register(metric); err != nil {
+			return nil, fmt.Errorf("register metric %s: %w", metric.FQName(), err)
+		}
+	}
+	// A counter that is there from the start shows its first increase.
+	for _, success := range []string{"true", "false"} {
+		m.requests.WithLabelValues(success)
+	}
+	for _, reason := range reasons() {
+		m.failures.WithLabelValues(string(reason))
+	}
+	for _, result := range []string{"ok", "refused", "failed"} {
+		m.summaries.WithLabelValues(result)
+	}
+	for reason := range kubelet.Reasons {
+		m.refusedSeries.WithLabelValues(reason.String())
+	}
+	for reason := range storage.Refusals {
+		m.refusedSamples.WithLabelValues(reason.String())
+	}
+	return m, nil
+}
+
+// tickBuckets are metrics-server's: the default ones, and the resolution with
+// some around it.
+func tickBuckets(resolution time.Duration) []float64 {
+	buckets := append([]float64(nil), metrics.DefBuckets...)
+	last, r := buckets[len(buckets)-1], resolution.Seconds()
+	if r > last {
+		return append(buckets, last+(r-last)/2, r, 1.5*r, 2*r)
+	}
+	for i, bucket := range buckets {
+		if r > bucket {
+			continue
+		}
+		nearBelow := i > 0 && r-buckets[i-1] < buckets[0]
+		if bucket-r < buckets[0] || nearBelow {
+			return buckets // One is near enough.
+		}
+		return append(append(append([]float64(nil), buckets[:i]...), r), buckets[i:]...)
+	}
+	return buckets
+}
+
+// nodeMetrics are the series of one node. Used by its loop alone.
+type nodeMetrics struct {
+	duration metrics.ObserverMetric
+	last     metrics.GaugeMetric
+}
+
+// node makes the series of a node.
+func (m *scrapeMetrics) node(name string) nodeMetrics {
+	return nodeMetrics{duration: m.requestDuration.WithLabelValues(name), last: m.lastRequest.WithLabelValues(name)}
+}
+
+// forget deletes the series of a node.
+func (m *scrapeMetrics) forget(name string) {
+	m.requestDuration.DeleteLabelValues(name)
+	m.lastRequest.DeleteLabelValues(name)
+	m.clockOffset.DeleteLabelValues(name)
+}
+
+// offset shows a node's offset, or nothing where it is 0.
+func (m *scrapeMetrics) offset(name string, offset storage.Millis) {
+	if offset == 0 {
+		m.clockOffset.DeleteLabelValues(name)
+		return
+	}
+	m.clockOffset.WithLabelValues(name).Set(offset.Duration().Seconds())
+}
+
+// refused counts what of an answer was not taken.
+func (m *scrapeMetrics) refused(stats *kubelet.Stats, result *storage.CommitResult) {
+	for reason, n := range stats.Refused {
+		if n > 0 {
+			m.refusedSeries.WithLabelValues(kubelet.Reason(reason).String()).Add(float64(n))
+		}
+	}
+	for reason, n := range result.Refused {
+		if n > 0 {
+			m.refusedSamples.WithLabelValues(storage.Refusal(reason).String()).Add(float64(n))
+		}
+	}
+}

@@ -1,0 +1,93 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scraper
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/component-base/metrics"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
+)
+
+// Options of a Manager.
+type Options struct {
+	// Resolution is the time between two scrapes of a node. At least 1 s; 0 is
+	// 15 s.
+	Resolution time.Duration
+	// RequestTimeout is the time for one scrape of a node, from dialing to the
+	// last byte, the summary included. At most Resolution; 0 is 10 s, or nine
+	// tenths of Resolution where that is less.
+	RequestTimeout time.Duration
+	// StartGap is the time between the first scrapes of two targets that are
+	// new at once, so that a start with many nodes is not all TLS handshakes
+	// at the same moment. 0 is 1 ms. No first scrape is later than Resolution.
+	StartGap time.Duration
+
+	// NoSummary leaves /stats/summary alone; a fresh node then has no rates
+	// until it has taken two samples.
+	NoSummary bool
+	// BridgeInterval is the time between two scrapes of a fresh node. 0 is
+	// 5 s; more than Resolution is Resolution.
+	BridgeInterval time.Duration
+	// BridgeTime is how long a node counts as fresh at most. 0 is 30 s.
+	BridgeTime time.Duration
+
+	// Client has the credentials, and the bounds on bytes.
+	Client nodeclient.Options
+	// Decoder has the bounds on what an answer may list.
+	Decoder kubelet.Options
+
+	// Registry takes the metrics. nil is: they are kept nowhere.
+	Registry metrics.KubeRegistry
+}
+
+func (o Options) withDefaults() Options {
+	set := func(field *time.Duration, value time.Duration) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	set(&o.Resolution, 15*time.Second)
+	set(&o.RequestTimeout, min(10*time.Second, o.Resolution*9/10))
+	set(&o.StartGap, time.Millisecond)
+	set(&o.BridgeInterval, 5*time.Second)
+	set(&o.BridgeTime, 30*time.Second)
+	o.BridgeInterval = min(o.BridgeInterval, o.Resolution)
+	if o.Registry == nil {
+		o.Registry = metrics.NewKubeRegistry()
+	}
+	return o
+}
+
+// Validate says what is wrong with the options.
+func (o Options) Validate() error {
+	var errs []error
+	for _, field := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"RequestTimeout", o.RequestTimeout},
+		{"StartGap", o.StartGap},
+		{"BridgeInterval", o.BridgeInterval},
+		{"BridgeTime", o.BridgeTime},
+	} {
+		if field.value < 0 {
+			errs = append(errs, fmt.Errorf("%s is %v: must not be negative", field.name, field.value))
+		}
+	}
+	if o.Resolution != 0 && o.Resolution < time.Second {
+		errs = append(errs, fmt.Errorf("Resolution is %v: must be at least 1s", o.Resolution))
+	} else if full := o.withDefaults(); full.RequestTimeout > full.Resolution {
+		errs = append(errs, fmt.Errorf("RequestTimeout is %v: must be at most the resolution, which is %v", full.RequestTimeout, full.Resolution))
+	}
+	errs = append(errs, o.Client.Validate(), o.Decoder.Validate())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("scraper options: %w", err)
+	}
+	return nil
+}

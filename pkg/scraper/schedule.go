@@ -1,0 +1,91 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scraper
+
+import (
+	"hash/fnv"
+	"sync"
+	"time"
+)
+
+// phase is the part of the period at which a node is scraped. It follows from
+// the node's name alone: nodes are spread evenly, a restart changes nothing,
+// and two replicas ask a node at the same moments, so that their answers agree.
+func phase(node string, period time.Duration) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(node))
+	// FNV's high bits depend little on a name's last letters, and its low bits
+	// alone would tie all periods together; a multiplication mixes them.
+	sum := h.Sum64()
+	sum ^= sum >> 32
+	sum *= 0x9e3779b97f4a7c15
+	sum ^= sum >> 29
+	return time.Duration(sum % uint64(period))
+}
+
+// nextSlot is the first moment after t whose distance from the Unix epoch is
+// phase more than a multiple of period. It has t's monotonic clock reading.
+func nextSlot(t time.Time, phase, period time.Duration) time.Time {
+	past := (t.UnixNano() - int64(phase)) % int64(period)
+	if past < 0 {
+		past += int64(period)
+	}
+	return t.Add(period - time.Duration(past))
+}
+
+// firstRetry is when a failed scrape is tried again; after each further failure
+// it takes twice as long, up to longestRetry.
+func firstRetry(resolution time.Duration) time.Duration { return min(2*time.Second, resolution/4) }
+
+// longestRetry is the distance of the attempts to a node that stays dead. A
+// healed node must be wholly fresh two resolutions later, and its attempt may
+// just have begun and still have to run into its timeout: five quarters leave
+// room for that. A dead node costs one dial each time, so longer would save
+// little.
+func longestRetry(resolution time.Duration) time.Duration { return resolution * 5 / 4 }
+
+// nextAttempt is when a node whose last scrape ended at ended is asked next,
+// after so many failures in a row.
+func nextAttempt(node string, ended time.Time, failures int, resolution time.Duration) time.Time {
+	if failures == 0 {
+		return nextSlot(ended, phase(node, resolution), resolution)
+	}
+	longest := longestRetry(resolution)
+	delay := firstRetry(resolution)
+	for i := 1; i < failures && delay < longest; i++ {
+		delay *= 2
+	}
+	if delay < longest {
+		return ended.Add(delay)
+	}
+	// Nodes that failed together, as behind one switch, spread again.
+	return nextSlot(ended, phase(node, longest), longest)
+}
+
+// pacer spreads the first scrapes of many new targets, each of which costs a
+// TLS handshake, without making a single new one wait.
+type pacer struct {
+	gap time.Duration
+
+	mu struct {
+		sync.Mutex
+		next time.Time
+	}
+}
+
+// reserve is when a new target may first be scraped: now or after those that
+// came before, but not after latest, where it has a slot anyway.
+func (p *pacer) reserve(now, latest time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := now
+	if p.mu.next.After(at) {
+		at = p.mu.next
+	}
+	if at.After(latest) {
+		return latest
+	}
+	p.mu.next = at.Add(p.gap)
+	return at
+}
