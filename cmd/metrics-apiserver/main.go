@@ -1,20 +1,22 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// metrics-apiserver scrapes the kubelets of a Kubernetes cluster and serves
+// what it read as the aggregated API metrics.k8s.io, to kubectl top and to the
+// HorizontalPodAutoscaler. It takes the place of metrics-server: same flags,
+// same names, same answers.
+//
+// This package has the flags (options.go, kubelet_options.go), turns them into
+// configurations (config.go), wires scraper, store and API together and runs
+// them (server.go).
 package main
 
 import (
-	_ "k8s.io/apiserver/pkg/server"
-	_ "k8s.io/apiserver/pkg/server/options"
-	_ "k8s.io/client-go/kubernetes"
-	_ "k8s.io/client-go/kubernetes/scheme"
-	_ "k8s.io/client-go/dynamic"
-	_ "k8s.io/client-go/tools/clientcmd"
-	_ "k8s.io/client-go/tools/cache"
-	_ "k8s.io/component-base/cli"
-	_ "k8s.io/component-base/logs/json/register"
-	_ "k8s.io/metrics/pkg/apis/metrics/install"
-	_ "k8s.io/metrics/pkg/client/clientset/versioned"
-	_ "golang.org/x/sync/errgroup"
-	_ "golang.org/x/net/http2"
-	_ "sigs.k8s.io/yaml"
+	"os"
+
+	"k8s.io/component-base/cli"
 )
 
-func main() {}
+func main() {
+	os.Exit(cli.Run(newCommand()))
+}

@@ -1,0 +1,96 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	utilcompatibility "k8s.io/apiserver/pkg/util/compatibility"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/version"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/openapi"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
+)
+
+// clusterConfig is how to reach the cluster's API server.
+func (o *options) clusterConfig() (*rest.Config, error) {
+	var config *rest.Config
+	var err error
+	if o.kubeconfig != "" {
+		config, err = clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+		if err != nil {
+			return nil, fmt.Errorf("read --kubeconfig %s: %w", o.kubeconfig, err)
+		}
+	} else {
+		config, err = rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("read the pod's service account (outside of a cluster, give --kubeconfig): %w", err)
+		}
+	}
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.UserAgent = "metrics-apiserver/" + version.Get().GitVersion
+	return config, nil
+}
+
+// serverConfig is the generic API server's configuration.
+func (o *options) serverConfig() (*genericapiserver.Config, error) {
+	if err := o.serving.MaybeDefaultWithSelfSignedCerts("localhost", nil, []net.IP{net.IPv4(127, 0, 0, 1)}); err != nil {
+		return nil, fmt.Errorf("make a serving certificate in --cert-dir: %w", err)
+	}
+	if err := o.generic.ComponentGlobalsRegistry.Set(); err != nil {
+		return nil, fmt.Errorf("set feature gates: %w", err)
+	}
+	config := genericapiserver.NewConfig(api.Codecs)
+	if err := o.generic.ApplyTo(config); err != nil {
+		return nil, fmt.Errorf("apply generic flags: %w", err)
+	}
+	if err := o.serving.ApplyTo(&config.SecureServing, &config.LoopbackClientConfig); err != nil {
+		return nil, fmt.Errorf("apply secure serving flags: %w", err)
+	}
+	if err := o.authentication.ApplyTo(&config.Authentication, config.SecureServing, nil); err != nil {
+		return nil, fmt.Errorf("apply authentication flags: %w", err)
+	}
+	if err := o.authorization.ApplyTo(&config.Authorization); err != nil {
+		return nil, fmt.Errorf("apply authorization flags: %w", err)
+	}
+	if err := o.audit.ApplyTo(config); err != nil {
+		return nil, fmt.Errorf("apply audit flags: %w", err)
+	}
+	// Of the feature flags only profiling means something here: requests are
+	// bounded by the plain max-in-flight filter, whose hook monitoring looks
+	// for in /readyz, so --enable-priority-and-fairness is taken and has no
+	// effect, as in metrics-server.
+	config.EnableProfiling = o.features.EnableProfiling
+	config.EnableContentionProfiling = o.features.EnableContentionProfiling
+	config.DebugSocketPath = o.features.DebugSocketPath
+
+	config.EffectiveVersion = utilcompatibility.DefaultBuildEffectiveVersion()
+	namer := openapinamer.NewDefinitionNamer(api.Scheme)
+	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
+	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openapi.GetOpenAPIDefinitions, namer)
+	release, _, _ := strings.Cut(version.Get().String(), "-")
+	config.OpenAPIConfig.Info.Title, config.OpenAPIV3Config.Info.Title = "metrics-apiserver", "metrics-apiserver"
+	config.OpenAPIConfig.Info.Version, config.OpenAPIV3Config.Info.Version = release, release
+	return config, nil
+}
+
+// scraperOptions are how, when and within which bounds nodes are scraped.
+func (o *options) scraperOptions(cluster *rest.Config, registry metrics.KubeRegistry) scraper.Options {
+	return scraper.Options{
+		Resolution:     o.metricResolution,
+		RequestTimeout: o.kubelet.requestTimeout,
+		NoSummary:      !o.kubelet.summary,
+		Client:         nodeclient.Options{Config: o.kubelet.restConfig(cluster), AcceptGzip: o.kubelet.gzip},
+		Registry:       registry,
+	}
+}

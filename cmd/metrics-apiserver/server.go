@@ -1,0 +1,123 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/component-base/version"
+	"k8s.io/klog/v2"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// server is the whole program, wired: objects and usage come in, answers go
+// out.
+type server struct {
+	client   kubernetes.Interface
+	selector labels.Selector
+	nodes    *objects.Nodes
+	pods     *objects.Pods
+	scraper  *scraper.Manager
+	targets  scraper.NodeOptions
+	generic  *genericapiserver.GenericAPIServer
+}
+
+// newServer wires what the options ask for; it starts nothing.
+func newServer(o *options) (*server, error) {
+	cluster, err := o.clusterConfig()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{pods: objects.NewPods(), targets: o.kubelet.nodeOptions()}
+	s.nodes = objects.NewNodes(s, scraper.ResourcePathAnnotation)
+	if s.selector, err = o.nodeSelector(); err != nil {
+		return nil, err
+	}
+	if s.client, err = kubernetes.NewForConfig(cluster); err != nil {
+		return nil, fmt.Errorf("make a client for the API server: %w", err)
+	}
+	own := newRegistry()
+
+	store, err := storage.New(storage.Options{Resolution: o.metricResolution, PodStatus: s.podStatus})
+	if err != nil {
+		return nil, err
+	}
+	own.CustomMustRegister(newStorageMetrics(store))
+
+	if s.scraper, err = scraper.New(o.scraperOptions(cluster, own), store); err != nil {
+		return nil, err
+	}
+
+	config, err := o.serverConfig()
+	if err != nil {
+		return nil, err
+	}
+	config.EnableMetrics = false // ours are served with the library's, below
+	if s.generic, err = config.Complete(nil).New("metrics-apiserver", genericapiserver.NewEmptyDelegate()); err != nil {
+		return nil, fmt.Errorf("make the API server: %w", err)
+	}
+	s.generic.Handler.NonGoRestfulMux.Handle("/metrics", metricsHandler(own))
+	source := &api.Source{Usage: store, Nodes: s.nodes, Pods: s.pods, Metrics: api.NewMetrics(own.MustRegister)}
+	if err := api.Install(s.generic, source); err != nil {
+		return nil, err
+	}
+	return s, api.RegisterProbes(s.generic, source, func() error { return s.scraper.Alive(time.Now()) })
+}
+
+// podStatus is what the store asks of a pod when it assembles its answer.
+func (s *server) podStatus(namespace, name string) ([]storage.ContainerStatus, bool) {
+	pod, ok := s.pods.Get(namespace, name)
+	if !ok {
+		return nil, false
+	}
+	return pod.Containers, true
+}
+
+// NodeSet is objects.NodeEvents': the node is scraped from now on.
+func (s *server) NodeSet(node *corev1.Node) { s.scraper.Set(scraper.TargetOf(node, s.targets)) }
+
+// NodeDeleted is objects.NodeEvents': the node is forgotten.
+func (s *server) NodeDeleted(name string) { s.scraper.Delete(name) }
+
+// run serves until ctx ends, then answers what was asked by then. It returns
+// when nothing runs any more.
+func (s *server) run(ctx context.Context) error {
+	klog.FromContext(ctx).Info("Starting", "version", version.Get().GitVersion)
+	// What feeds the API goes on until the API has ended, not until it is asked
+	// to: the last requests are answered like the first.
+	feeding, stopFeeding := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFeeding()
+	group, feeding := errgroup.WithContext(feeding)
+	group.Go(func() error {
+		objects.WatchNodes(feeding, s.client, s.selector, s.nodes)
+		return nil
+	})
+	group.Go(func() error {
+		objects.WatchPods(feeding, s.client, s.pods)
+		return nil
+	})
+	group.Go(func() error { return s.scraper.Run(feeding) })
+	group.Go(func() error {
+		defer stopFeeding()
+		serving, stopServing := context.WithCancel(ctx)
+		defer stopServing()
+		defer context.AfterFunc(feeding, stopServing)()
+		if err := s.generic.PrepareRun().RunWithContext(serving); err != nil {
+			return fmt.Errorf("serve the API: %w", err)
+		}
+		return nil
+	})
+	return group.Wait()
+}
