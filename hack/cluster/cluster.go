@@ -160,9 +160,16 @@ func Open(dir string, progress io.Writer) (*Cluster, error) {
 func (c *Cluster) Stop(ctx context.Context) error {
 	var errs []error
 	for _, m := range slices.Backward(c.members()) {
-		if p := m.running(); p != nil {
-			errs = append(errs, p.Failure(), p.Stop(ctx))
+		p := m.running()
+		if p == nil {
+			continue
 		}
+		errs = append(errs, p.Failure())
+		if err := p.Stop(ctx); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		m.setRun(nil)
 	}
 	if err := os.Remove(stateFile(c.opts.Dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, err)

@@ -33,12 +33,13 @@ func down(ctx context.Context, w io.Writer) error {
 	c, err := cluster.Open(dir, w)
 	switch {
 	case err == nil:
-		// A component that had crashed is no reason to keep the rest.
-		if err := c.Stop(ctx); err != nil {
-			fmt.Fprintln(w, "while stopping:", err)
-		}
-		if err := c.Check(ctx); err != nil {
-			return fmt.Errorf("components are still there: %w", err)
+		// The error also tells of components that had ended by themselves,
+		// which matters no longer.
+		err := c.Stop(ctx)
+		for _, name := range c.Names() {
+			if c.Running(name) {
+				return fmt.Errorf("%s cannot be ended: %w", name, err)
+			}
 		}
 	case !errors.Is(err, cluster.ErrNoCluster):
 		return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
 )
@@ -32,12 +33,17 @@ func status(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(w, "Kubernetes %s at %s\n", c.Minor(), c.Server())
+	var ended []string
 	for _, name := range c.Names() {
 		if pid := c.Pid(name); pid != 0 {
 			fmt.Fprintf(w, "  %-24s process %-8d %s\n", name, pid, c.LogPath(name))
 		} else {
 			fmt.Fprintf(w, "  %-24s not running      %s\n", name, c.LogPath(name))
+			ended = append(ended, name)
 		}
+	}
+	if len(ended) > 0 {
+		return fmt.Errorf("not running: %s (`make up` starts them again)", strings.Join(ended, ", "))
 	}
 	if err := c.Check(ctx); err != nil {
 		return err
