@@ -28,6 +28,9 @@ type environment interface {
 	// sample returns the manifest of the sample workload. It is applied before
 	// our server is deployed, which then has something to measure.
 	sample() []byte
+	// load returns a command that puts more load on the sample workload, so
+	// that its HPA scales it up.
+	load() string
 	// deploy brings our server to the state of the checkout, and returns when
 	// its APIs are available.
 	deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) error
@@ -40,6 +43,7 @@ type environment interface {
 func environments() map[string]environment {
 	return map[string]environment{
 		simulatedNodes: simulated{},
+		realNodes:      real{},
 	}
 }
 

@@ -144,16 +144,24 @@ func show(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 
 // printNext says how to use the cluster.
 func printNext(w io.Writer, c *cluster.Cluster) error {
-	_, err := fmt.Fprintf(w, `The cluster keeps running; its kubeconfig is
+	kind, err := os.ReadFile(kindFile(c.Dir()))
+	if err != nil {
+		return fmt.Errorf("read the kind of nodes: %w", err)
+	}
+	env, err := environmentOf(string(kind))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, `The cluster keeps running; its kubeconfig is
   %[1]s
 
 Try next:
   eval "$(go run ./hack/dev env)"     # this kubeconfig, and a kubectl of version %[2]s
   kubectl top pods --containers
-  kubectl annotate pods -l app=web --overwrite kwok.x-k8s.io/usage-cpu=400m
+  %[3]s
   kubectl get hpa --watch             # scales up within half a minute
   make up                             # again, after a change of the code
   make down                           # ends everything
-`, c.Kubeconfig(), c.Minor())
+`, c.Kubeconfig(), c.Minor(), env.load())
 	return err
 }

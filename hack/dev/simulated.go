@@ -35,6 +35,10 @@ func (simulated) prepare(ctx context.Context, _ io.Writer, c *cluster.Cluster) e
 
 func (simulated) sample() []byte { return simulatedSample }
 
+func (simulated) load() string {
+	return "kubectl annotate pods -l app=web --overwrite kwok.x-k8s.io/usage-cpu=400m"
+}
+
 func (simulated) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 	return deployProcess(ctx, w, c)
 }

@@ -80,7 +80,7 @@ func (b Builder) write(ctx context.Context, out string, programs []program) erro
 		images = append(images, p.image(binary))
 	}
 	partial := filepath.Join(dir, "archive.tar")
-	if err := writeFile(partial, images); err != nil {
+	if err := WriteFile(partial, images...); err != nil {
 		return err
 	}
 	if err := os.Rename(partial, out); err != nil {
@@ -104,9 +104,10 @@ func (b Builder) build(ctx context.Context, pkg, out string) error {
 		"-buildvcs=false", "-ldflags=-s -w -X k8s.io/component-base/version.gitVersion="+b.version())
 }
 
-// writeFile writes an archive of the images to a new file.
-func writeFile(name string, images []Image) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+// WriteFile writes as [Write] does, to a file, which is replaced where it
+// exists. On an error what is in it is of no use.
+func WriteFile(name string, images ...Image) error {
+	f, err := os.Create(name)
 	if err != nil {
 		return fmt.Errorf("create the archive: %w", err)
 	}

@@ -1,0 +1,155 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster/realnode"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/image"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
+)
+
+// realNodes is the kind of nodes that needs Linux and root.
+const realNodes = "real"
+
+// imageName is what manifests/base calls our image.
+const imageName = "metrics-apiserver"
+
+//go:embed real.yaml
+var realSample []byte
+
+// real is the environment of one real node, with our server as a pod that is
+// installed as a user would.
+type real struct{}
+
+func (real) start(ctx context.Context, opts cluster.Options) (*cluster.Cluster, error) {
+	n, err := realnode.Start(ctx, realnode.Options{
+		Dir:      opts.Dir,
+		Minor:    opts.Minor,
+		Detach:   opts.Detach,
+		Progress: opts.Progress,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return n.Cluster(), nil
+}
+
+func (real) prepare(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
+	n, err := realnode.Open(c.Dir(), w)
+	if err != nil {
+		return err
+	}
+	return n.WaitReady(ctx)
+}
+
+func (real) sample() []byte { return realSample }
+
+// load sends the request to one of the pods, through kube-apiserver: this
+// machine knows no address of a Service.
+func (real) load() string {
+	return "kubectl create -f /dev/null --raw '/api/v1/namespaces/default/services/web:http/proxy/load?cpu=400m'"
+}
+
+// deploy builds our server's image, gives it to the node, and applies
+// manifests/base with its name. The tag follows the content, so that a changed
+// image is a changed Deployment, and an unchanged one leaves the pod alone.
+func (real) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
+	bin := filepath.Join(c.Dir(), "bin", serverName)
+	if _, err := buildServer(ctx, w, bin); err != nil {
+		return err
+	}
+	sum, err := hashOf(bin)
+	if err != nil {
+		return err
+	}
+	tag := "dev-" + hex.EncodeToString(sum[:6])
+	if err := importServer(ctx, w, c, bin, imageName+":"+tag); err != nil {
+		return err
+	}
+	overlay, err := writeOverlay(c.Dir(), tag)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "deploying manifests/base with the image %s:%s\n", imageName, tag)
+	if _, err := c.Kubectl(ctx, "apply", "--kustomize", overlay); err != nil {
+		return err
+	}
+	_, err = c.Kubectl(ctx, "rollout", "status", "--timeout=3m", "--namespace="+serviceNamespace, "deployment/"+serviceName)
+	if err != nil {
+		return fmt.Errorf("wait for our server's pod: %w", err)
+	}
+	return c.WaitForAPIs(ctx, servedAPIs()...)
+}
+
+func (real) stop(ctx context.Context, dir string) error {
+	return realnode.Clear(ctx, dir)
+}
+
+// importServer puts the binary into an image and the image onto the node.
+func importServer(ctx context.Context, w io.Writer, c *cluster.Cluster, bin, reference string) error {
+	n, err := realnode.Open(c.Dir(), w)
+	if err != nil {
+		return err
+	}
+	archive := filepath.Join(c.Dir(), "image.tar")
+	defer os.Remove(archive)
+	if err := image.WriteFile(archive, image.Product(reference, bin, image.DevelopmentVersion)); err != nil {
+		return err
+	}
+	return n.ImportImage(ctx, archive)
+}
+
+// writeOverlay writes a kustomization of manifests/base with the tag of our
+// image, and returns its directory.
+func writeOverlay(dir, tag string) (string, error) {
+	overlay := filepath.Join(dir, "overlay")
+	if err := os.MkdirAll(overlay, 0o700); err != nil {
+		return "", fmt.Errorf("write the overlay: %w", err)
+	}
+	base, err := relativeBase(overlay)
+	if err != nil {
+		return "", fmt.Errorf("write the overlay: %w", err)
+	}
+	b, err := yaml.Marshal(map[string]any{
+		"apiVersion": "kustomize.config.k8s.io/v1beta1",
+		"kind":       "Kustomization",
+		"resources":  []string{base},
+		"images":     []map[string]string{{"name": imageName, "newTag": tag}},
+	})
+	if err != nil {
+		return "", fmt.Errorf("write the overlay: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), b, 0o600); err != nil {
+		return "", fmt.Errorf("write the overlay: %w", err)
+	}
+	return overlay, nil
+}
+
+// relativeBase returns the path of manifests/base as seen from a directory:
+// kustomize takes no absolute one, and follows links before it looks.
+func relativeBase(from string) (string, error) {
+	root, err := toolchain.Root()
+	if err != nil {
+		return "", err
+	}
+	base, err := filepath.EvalSymlinks(filepath.Join(root, "manifests", "base"))
+	if err != nil {
+		return "", err
+	}
+	if from, err = filepath.EvalSymlinks(from); err != nil {
+		return "", err
+	}
+	return filepath.Rel(from, base)
+}
