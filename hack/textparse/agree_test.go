@@ -22,6 +22,9 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/exposition"
 )
 
+// nameLabel is the label in which prometheus keeps a metric's name.
+const nameLabel = "__name__"
+
 // series is what both parsers say of a line.
 type series struct {
 	labels    string
@@ -50,7 +53,7 @@ func theirs(body []byte) (all []series, err error) {
 		l.Range(func(label labels.Label) {
 			// A series with white space before it is given a name with that
 			// white space in it.
-			if label.Name == labels.MetricName {
+			if label.Name == nameLabel {
 				label.Value = strings.TrimLeft(label.Value, " \t")
 			}
 			pairs = append(pairs, fmt.Sprintf("%s=%q", label.Name, label.Value))
@@ -72,7 +75,7 @@ func ours(body []byte) (all []series, err error) {
 		if err := parsed.Parse(line); err != nil {
 			return nil, fmt.Errorf("line %d: %w", lines.Number(), err)
 		}
-		pairs := []string{fmt.Sprintf("%s=%q", labels.MetricName, parsed.Name)}
+		pairs := []string{fmt.Sprintf("%s=%q", nameLabel, parsed.Name)}
 		for _, label := range parsed.Labels {
 			pairs = append(pairs, fmt.Sprintf("%s=%q", label.Name, label.Value()))
 		}

@@ -4,6 +4,7 @@
 package exposition
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -190,7 +191,7 @@ func FuzzSeries(f *testing.F) {
 		if got := describe(&series); !ok || got != want {
 			t.Fatalf("%q: got %q, want %q, %v", line, got, want, ok)
 		}
-		if !strings.HasPrefix(line, string(series.Text)) || string(Name([]byte(line))) != string(series.Name) {
+		if !strings.HasPrefix(line, string(series.Text)) || !bytes.Equal(Name([]byte(line)), series.Name) {
 			t.Fatalf("%q: text %q, name %q", line, series.Text, series.Name)
 		}
 		if sample, err := ParseSample([]byte(line[len(series.Text):])); err != nil || fmt.Sprint(sample) != fmt.Sprint(series.Sample) {
