@@ -21,8 +21,10 @@ var (
 	ErrTooManyContainers = errors.New("too many containers")
 	// ErrTruncated: the answer does not end where a line ends.
 	ErrTruncated = errors.New("answer is cut short")
-	// ErrNoMetrics: the answer has no series that a kubelet gives, as an error
-	// page with status 200 has none.
+	// ErrNoMetrics: the answer has no series of a container or the node, and
+	// does not say that its scrape went well. An error page with status 200 is
+	// such an answer, and so is what a kubelet gives that cannot read its
+	// containers: resource_scrape_error 1 and nothing else.
 	ErrNoMetrics = errors.New("no resource metrics in the answer")
 	// ErrMalformed: the answer is not JSON, or not of the form of a summary.
 	ErrMalformed = errors.New("malformed summary")

@@ -30,11 +30,13 @@
 // # All, or part
 //
 // A series that cannot be taken is refused, counted with its reason, and loses
-// nothing but itself. An answer is refused as a whole, with an error, where
+// nothing but itself; a container is only lost where the names in all of its
+// series cannot be read. An answer is refused as a whole, with an error, where
 // taking a part of it would be a lie, because a container that a batch does not
-// list counts as gone: when it is cut short (no line feed at its end), has no
-// series that a kubelet gives (ErrNoMetrics), or passes a bound on the number
-// of series or containers.
+// list counts as gone: when it is cut short (no line feed at its end), has
+// nothing of a node in it (ErrNoMetrics), or passes a bound on the number of
+// series or containers. An answer that has containers beside
+// resource_scrape_error 1 is taken; Stats.ScrapeErrors says so.
 //
 // # Units
 //
