@@ -1,0 +1,100 @@
+# Copyright The metrics-apiserver Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Everything needs only Go and make. Tools are compiled from pinned versions, the
+# first time for minutes, into ~/.cache/metrics-apiserver.
+
+# The Kubernetes minor version and the kind of nodes of `make up`.
+KUBERNETES ?= 1.37
+NODE ?= simulated
+# How long `make fuzz` tries each target.
+FUZZTIME ?= 20s
+# What `make bench` runs.
+BENCH ?= .
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0)
+
+export GOWORK := off
+
+# The race detector needs cgo, hence a C compiler.
+cc := $(shell command -v "$$(go env CC 2>/dev/null)" 2>/dev/null)
+race := $(if $(cc),CGO_ENABLED=1 go test -race,go test)
+
+# Modules with tests of ours that need more than the product does.
+test_modules := $(filter-out hack/tools/%,$(patsubst ./%/go.mod,%,$(shell find ./hack -name go.mod)))
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: go-version ## Bring the project up on a real cluster here: KUBERNETES=1.37|1.36, NODE=simulated|real
+	@go run ./hack/dev up --kubernetes=$(KUBERNETES) --node=$(NODE)
+
+.PHONY: down
+down: go-version ## End the cluster of `make up`, and remove its files
+	@go run ./hack/dev down
+
+.PHONY: status
+status: go-version ## Say what of the cluster runs, and how to use it
+	@go run ./hack/dev status
+
+.PHONY: build
+build: go-version ## Compile the server to bin/metrics-apiserver
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=$(VERSION)' \
+		-o bin/metrics-apiserver ./cmd/metrics-apiserver
+
+.PHONY: test
+test: unit e2e ## Run all tests
+
+.PHONY: unit
+unit: go-version ## Run the tests that need no cluster, with the race detector where there is a C compiler
+	@$(if $(cc),,echo "There is no C compiler ($$(go env CC)), so tests run without the race detector.")
+	$(race) $$(go list ./... | grep -v /test/e2e)
+	@for module in $(test_modules); do \
+		echo "go -C $$module test ./..."; go -C $$module test ./... || exit 1; \
+	done
+
+.PHONY: e2e
+e2e: go-version ## Run the tests on real control planes, which they start, and on a real node where root allows
+	go test -count=1 -timeout=60m -v ./test/e2e/...
+
+.PHONY: race
+race: go-version ## Run the tests that need no cluster ten times, with the race detector
+	@$(if $(cc),,echo "There is no C compiler ($$(go env CC)), which the race detector needs."; exit 1)
+	CGO_ENABLED=1 go test -race -count=10 $$(go list ./... | grep -v /test/e2e)
+
+.PHONY: fuzz
+fuzz: go-version ## Fuzz each target for FUZZTIME=20s
+	@go list -f '{{range .TestGoFiles}}{{$$.Dir}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$.Dir}}/{{.}} {{end}}' ./... \
+		| xargs grep -H '^func Fuzz' | sed 's/:func / /; s/(.*//' | while read -r file target; do \
+		echo "$$target in $$(dirname $$file)"; \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$(dirname $$file)" </dev/null || exit 1; \
+	done
+
+.PHONY: bench
+bench: go-version ## Run the benchmarks that match BENCH=.
+	go test -run='^$$' -bench='$(BENCH)' -benchmem ./pkg/...
+
+.PHONY: lint
+lint: go-version ## Check the code as .golangci.yml says
+	go run ./hack/golangci
+
+.PHONY: update
+update: go-version ## Write the generated files anew
+	go run ./hack/generate
+
+.PHONY: verify
+verify: go-version ## Check that the generated files are up to date
+	go run ./hack/generate --verify
+
+# Since 1.21, the go command fetches the version that go.mod asks for, or says
+# why it does not. Older ones fail with an error that does not name it.
+.PHONY: go-version
+go-version:
+	@want=$$(awk '$$1 == "go" { print $$2 }' go.mod); \
+	if have=$$(go env GOVERSION 2>&1); then \
+		minor=$${have#go1.}; [ "$${minor%%[!0-9]*}" -lt 21 ] 2>/dev/null || exit 0; \
+	fi; \
+	echo "error: Go $$want or newer is needed. This machine has: $$have" >&2; exit 1

@@ -1,0 +1,8 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Generate writes the generated files of the checkout anew: the OpenAPI
+// definitions of the served types, from the versions of their packages that
+// go.mod names. With --verify it changes nothing, and fails where the result
+// would differ.
+package main

@@ -1,0 +1,108 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
+)
+
+const (
+	// outputDir and outputFile are where the definitions are.
+	outputDir  = "pkg/api/openapi"
+	outputFile = "zz_generated.openapi.go"
+	outputPkg  = "github.com/metrics-apiserver/metrics-apiserver/" + outputDir
+
+	header = "// Copyright The metrics-apiserver Authors.\n// SPDX-License-Identifier: Apache-2.0\n"
+)
+
+func main() {
+	verify := flag.Bool("verify", false, "change nothing, and fail where a generated file is not up to date")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Stdout, *verify)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, w io.Writer, verify bool) error {
+	root, err := toolchain.Root()
+	if err != nil {
+		return err
+	}
+	present := filepath.Join(root, outputDir, outputFile)
+	generated, err := generate(ctx, w, root)
+	if err != nil {
+		return err
+	}
+	if !verify {
+		if err := os.WriteFile(present, generated, 0o644); err != nil {
+			return fmt.Errorf("write the OpenAPI definitions: %w", err)
+		}
+		return nil
+	}
+	before, err := os.ReadFile(present)
+	if err != nil {
+		return fmt.Errorf("verify the OpenAPI definitions: %w", err)
+	}
+	if !bytes.Equal(before, generated) {
+		return errors.New("the OpenAPI definitions are not up to date: run `make update`")
+	}
+	return nil
+}
+
+// generate returns the OpenAPI definitions. The generator runs in the checkout,
+// whose go.mod decides the types, and writes elsewhere.
+func generate(ctx context.Context, w io.Writer, root string) ([]byte, error) {
+	tools, err := toolchain.Build(ctx, w, toolchain.Module("openapi-gen"), "openapi-gen")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "openapi-*")
+	if err != nil {
+		return nil, fmt.Errorf("generate the OpenAPI definitions: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	headerFile := filepath.Join(dir, "header.txt")
+	if err := os.WriteFile(headerFile, []byte(header), 0o600); err != nil {
+		return nil, fmt.Errorf("generate the OpenAPI definitions: %w", err)
+	}
+	//nolint:gosec // The program is the one that the repository pins.
+	cmd := exec.CommandContext(ctx, tools["openapi-gen"],
+		"--output-dir="+dir,
+		"--output-pkg="+outputPkg,
+		"--output-file="+outputFile,
+		"--go-header-file="+headerFile,
+		"--report-filename="+filepath.Join(dir, "violations"),
+		"k8s.io/metrics/pkg/apis/metrics/v1",
+		"k8s.io/metrics/pkg/apis/metrics/v1beta1",
+		"k8s.io/apimachinery/pkg/apis/meta/v1",
+		"k8s.io/apimachinery/pkg/api/resource",
+		"k8s.io/apimachinery/pkg/version",
+		"k8s.io/apimachinery/pkg/runtime",
+	)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("generate the OpenAPI definitions: %w\n%s", err, bytes.TrimSpace(out))
+	}
+	generated, err := os.ReadFile(filepath.Join(dir, outputFile))
+	if err != nil {
+		return nil, fmt.Errorf("generate the OpenAPI definitions: %w", err)
+	}
+	return generated, nil
+}
