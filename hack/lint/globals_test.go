@@ -12,14 +12,13 @@ import (
 
 // TestNoGlobals refuses package-level variables outside tests: they are state
 // that no constructor made and that two servers in one process would share.
-// What is only ever read, by its form, is allowed: see immutable.
+// What is only ever read, by its form, is allowed: see immutable. In hack, whose
+// programs are alone in their process, so is a table written out.
 func TestNoGlobals(t *testing.T) {
 	// "folder name" to the reason why it must be a package-level variable.
 	exceptions := map[string]string{
 		"pkg/api Scheme": "the registry of API types: filled once, then only read, as in every Kubernetes server",
 		"pkg/api Codecs": "follows from Scheme",
-
-		"hack/toolchain hints": "a table, only read, and too long to stand in the function that reads it",
 	}
 	tr := load(t)
 	for _, f := range tr.goes {
@@ -38,6 +37,9 @@ func TestNoGlobals(t *testing.T) {
 					continue
 				}
 				for _, name := range mutable(vars, spec) {
+					if below(f.dir(), "hack") && isTable(spec) {
+						continue
+					}
 					if exceptions[f.dir()+" "+name] == "" {
 						t.Errorf("%s: %s is a package-level variable", tr.position(spec), name)
 					}
@@ -92,6 +94,16 @@ func immutable(name string, value ast.Expr) bool {
 	default:
 		return false
 	}
+}
+
+// isTable says whether all values of a spec are composite literals.
+func isTable(spec *ast.ValueSpec) bool {
+	for _, value := range spec.Values {
+		if _, ok := value.(*ast.CompositeLit); !ok {
+			return false
+		}
+	}
+	return len(spec.Values) > 0
 }
 
 // embeds says whether a comment group has a go:embed directive.
