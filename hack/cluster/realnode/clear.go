@@ -52,24 +52,23 @@ func absentDirs() []string {
 // or was killed, and removes all that it has made but its logs. It is no error
 // if there is none.
 func Clear(ctx context.Context, dir string) error {
-	s, err := readState()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return err
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
 		return fmt.Errorf("clear a real node: %w", err)
 	}
-	if s.Dir != dir {
+	lock, claimErr := claim()
+	if claimErr == nil {
+		defer lock.Close()
+	}
+	// Who has the claim instead of us may have a node of its own, and has then
+	// cleared ours away.
+	s, err := readState()
+	if errors.Is(err, fs.ErrNotExist) || err == nil && s.Dir != dir {
 		return nil
 	}
-	lock, err := claim()
-	if err != nil {
+	if err := errors.Join(claimErr, err); err != nil {
 		return err
 	}
-	defer lock.Close()
 	c, err := cluster.Open(dir, io.Discard)
 	if err != nil && !errors.Is(err, cluster.ErrNoCluster) {
 		return err
