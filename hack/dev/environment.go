@@ -43,7 +43,7 @@ type environment interface {
 func environments() map[string]environment {
 	return map[string]environment{
 		simulatedNodes: simulated{},
-		realNodes:      real{},
+		realNodes:      realNode{},
 	}
 }
 

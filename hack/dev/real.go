@@ -29,11 +29,11 @@ const imageName = "metrics-apiserver"
 //go:embed real.yaml
 var realSample []byte
 
-// real is the environment of one real node, with our server as a pod that is
+// realNode is the environment of one real node, with our server as a pod that is
 // installed as a user would.
-type real struct{}
+type realNode struct{}
 
-func (real) start(ctx context.Context, opts cluster.Options) (*cluster.Cluster, error) {
+func (realNode) start(ctx context.Context, opts cluster.Options) (*cluster.Cluster, error) {
 	n, err := realnode.Start(ctx, realnode.Options{
 		Dir:      opts.Dir,
 		Minor:    opts.Minor,
@@ -46,7 +46,7 @@ func (real) start(ctx context.Context, opts cluster.Options) (*cluster.Cluster, 
 	return n.Cluster(), nil
 }
 
-func (real) prepare(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
+func (realNode) prepare(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 	n, err := realnode.Open(c.Dir(), w)
 	if err != nil {
 		return err
@@ -54,18 +54,18 @@ func (real) prepare(ctx context.Context, w io.Writer, c *cluster.Cluster) error 
 	return n.WaitReady(ctx)
 }
 
-func (real) sample() []byte { return realSample }
+func (realNode) sample() []byte { return realSample }
 
 // load sends the request to one of the pods, through kube-apiserver: this
 // machine knows no address of a Service.
-func (real) load() string {
+func (realNode) load() string {
 	return "kubectl create -f /dev/null --raw '/api/v1/namespaces/default/services/web:http/proxy/load?cpu=400m'"
 }
 
 // deploy builds our server's image, gives it to the node, and applies
 // manifests/base with its name. The tag follows the content, so that a changed
 // image is a changed Deployment, and an unchanged one leaves the pod alone.
-func (real) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
+func (realNode) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 	bin := filepath.Join(c.Dir(), "bin", serverName)
 	if _, err := buildServer(ctx, w, bin); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (real) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 	return c.WaitForAPIs(ctx, servedAPIs()...)
 }
 
-func (real) stop(ctx context.Context, dir string) error {
+func (realNode) stop(ctx context.Context, dir string) error {
 	return realnode.Clear(ctx, dir)
 }
 

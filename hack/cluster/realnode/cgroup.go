@@ -83,7 +83,7 @@ func passControllers(root string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range strings.Fields(string(available)) {
+	for name := range strings.FieldsSeq(string(available)) {
 		if !slices.Contains(controllers, name) {
 			continue
 		}

@@ -26,6 +26,10 @@ const (
 	containerdSocket = "/run/containerd/containerd.sock"
 )
 
+// ErrTaken is returned by [Start] where another real node, or another containerd,
+// runs on this machine.
+var ErrTaken = errors.New("this machine's one real node is taken")
+
 // state is what is needed to take a node over, or to clear it away.
 type state struct {
 	Dir      string
@@ -58,7 +62,7 @@ func claim() (net.Listener, error) {
 	if s, err := readState(); err == nil {
 		holder += " (the cluster in " + s.Dir + ")"
 	}
-	return nil, fmt.Errorf("claim this machine's one real node: %s has it: %w", holder, err)
+	return nil, fmt.Errorf("%w: by %s: %w", ErrTaken, holder, err)
 }
 
 // containerdAnswers reports whether a containerd listens on the socket.

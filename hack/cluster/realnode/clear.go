@@ -92,8 +92,8 @@ func (s state) clear(ctx context.Context, c *cluster.Cluster) error {
 	// What is left in the namespace are containerd's shims, which outlive it by
 	// design, and after a crash everything else.
 	rest := func() ([]int, error) { return s.Network.processes(ctx) }
-	errs = append(errs, killAll(ctx, "the node's processes", rest))
 	errs = append(errs,
+		killAll(ctx, "the node's processes", rest),
 		// A killed kubelet may have started a pod meanwhile.
 		killAll(ctx, "the pods", pods),
 		s.unmountAll(ctx),

@@ -141,7 +141,7 @@ func (n *Node) startContainerd(ctx context.Context, pluginDir string) error {
 	if err != nil {
 		return err
 	}
-	return n.wait(ctx, "containerd", func(ctx context.Context) error {
+	return n.wait(ctx, "containerd", func(context.Context) error {
 		if !containerdAnswers() {
 			return fmt.Errorf("nothing listens on %s", containerdSocket)
 		}

@@ -9,10 +9,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -93,12 +95,7 @@ func takenPrefixes() ([]netip.Prefix, error) {
 }
 
 func overlapsAny(prefix netip.Prefix, others []netip.Prefix) bool {
-	for _, other := range others {
-		if prefix.Overlaps(other) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(others, prefix.Overlaps)
 }
 
 // path returns the file that stands for the namespace.
@@ -149,7 +146,7 @@ func (n Network) create(ctx context.Context) error {
 // remove deletes the namespace and its interfaces, whatever there is of them.
 func (n Network) remove(ctx context.Context) error {
 	var errs []error
-	if _, err := os.Stat(filepath.Join("/sys/class/net", n.Link)); err == nil {
+	if _, err := os.Stat("/sys/class/net/" + n.Link); err == nil {
 		_, err := run(ctx, "ip", "link", "delete", n.Link)
 		errs = append(errs, err)
 	}
@@ -166,8 +163,8 @@ func (n Network) remove(ctx context.Context) error {
 // processes returns the processes in the namespace. All were started by this
 // package or by what it started.
 func (n Network) processes(ctx context.Context) ([]int, error) {
-	if _, err := os.Stat(n.path()); err != nil {
-		return nil, nil // There is no namespace any more, so nobody is in it.
+	if _, err := os.Stat(n.path()); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // So nobody is in it.
 	}
 	out, err := run(ctx, "ip", "netns", "pids", n.Namespace)
 	if err != nil {

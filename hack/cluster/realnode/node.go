@@ -106,13 +106,13 @@ func makeRoom(ctx context.Context, w io.Writer) error {
 	running := containerdAnswers()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && running:
-		return fmt.Errorf("start real node: another containerd serves %s, and a kubelet knows no other place; stop it first (systemctl stop containerd)", containerdSocket)
+		return fmt.Errorf("%w: another containerd serves %s, and a kubelet knows no other place; stop it first (systemctl stop containerd)", ErrTaken, containerdSocket)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
 	case running:
-		return fmt.Errorf("start real node: the cluster in %s has this machine's one real node; stop it first", s.Dir)
+		return fmt.Errorf("%w: by the cluster in %s; stop it first", ErrTaken, s.Dir)
 	}
 	fmt.Fprintf(w, "clearing away what a real node has left that was killed (%s)\n", s.Dir)
 	// Its processes are found by its network namespace, so the cluster's own

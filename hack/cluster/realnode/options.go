@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -89,9 +90,7 @@ func (o Options) withDefaults() (Options, error) {
 // clusterOptions are those of the control plane in the node's network.
 func (o Options) clusterOptions(net Network) cluster.Options {
 	args := make(map[string][]string, len(o.ExtraArgs)+1)
-	for name, extra := range o.ExtraArgs {
-		args[name] = extra
-	}
+	maps.Copy(args, o.ExtraArgs)
 	// One address is not enough: pods use that of the Service.
 	args[cluster.APIServer] = append([]string{"--bind-address=0.0.0.0"}, args[cluster.APIServer]...)
 	return cluster.Options{

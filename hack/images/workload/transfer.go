@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,7 +52,7 @@ func fetchOnce(ctx context.Context, client *http.Client, url string, share int64
 			return err
 		}
 		switch _, err := io.CopyN(io.Discard, resp.Body, share); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return fmt.Errorf("read %s: %w", url, err)
