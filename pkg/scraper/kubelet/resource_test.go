@@ -233,6 +233,17 @@ func TestResourceKeepsLayout(t *testing.T) {
 	}
 }
 
+// TestResourceDuplicateAhead holds that a series that comes early, further from
+// its place than the plan looks, is not taken again where it was expected.
+func TestResourceDuplicateAhead(t *testing.T) {
+	var lines []string
+	for i := range maxSkip + 2 {
+		lines = append(lines, fmt.Sprintf("container_memory_working_set_bytes{namespace=\"n\",pod=\"p%03d\",container=\"c\"} 1", i))
+	}
+	before := strings.Join(lines, "\n") + "\n"
+	compareResource(t, Options{}, before, lines[len(lines)-1]+"\n"+before, before, before)
+}
+
 // checkDecoder holds the invariants of what a decoder keeps.
 func checkDecoder(t *testing.T, d *Decoder) {
 	t.Helper()
