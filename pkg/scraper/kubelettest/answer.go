@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -76,7 +77,16 @@ func (k *Kubelet) answer(w http.ResponseWriter, r *http.Request, fault Fault, st
 		_ = http.NewResponseController(w).Flush()
 		reset(w)
 	default:
-		_, _ = w.Write(body)
+		write(w, body)
+	}
+}
+
+// write writes in pieces as a kubelet does, which makes TLS records of 4 KiB.
+func write(w io.Writer, body []byte) {
+	for piece := range slices.Chunk(body, 4<<10) {
+		if _, err := w.Write(piece); err != nil {
+			return
+		}
 	}
 }
 

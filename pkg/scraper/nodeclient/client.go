@@ -24,8 +24,9 @@ type Client struct {
 	budget      *budget
 	bodies      *bodies
 	counts      counts
-	readers     sync.Pool // of *bufio.Reader
-	writers     sync.Pool // of *bytes.Buffer
+	handshakes  chan struct{} // has an element for each that goes on
+	readers     sync.Pool     // of *bufio.Reader
+	writers     sync.Pool     // of *bytes.Buffer
 }
 
 // New reads the credentials and makes a client. It starts nothing.
@@ -39,6 +40,7 @@ func New(options Options) (*Client, error) {
 		return nil, fmt.Errorf("node client: %w", err)
 	}
 	c := &Client{options: options, credentials: hasCredentials(options.Config)}
+	c.handshakes = make(chan struct{}, options.MaxHandshakes)
 	c.budget = newBudget(options.MaxInFlightBytes)
 	c.bodies = &bodies{options: &c.options, budget: c.budget, counts: &c.counts}
 	c.readers.New = func() any { return bufio.NewReaderSize(nil, 4<<10) }

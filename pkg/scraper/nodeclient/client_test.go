@@ -5,8 +5,11 @@ package nodeclient_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +18,35 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
 )
+
+// TestMain fails where anything of this package still runs after all tests.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 {
+		code = leaks()
+	}
+	os.Exit(code)
+}
+
+func leaks() int {
+	var left string
+	for range 100 {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		left = ""
+		for _, stack := range strings.Split(string(stacks), "\n\n")[1:] {
+			if strings.Contains(stack, "/pkg/scraper/") {
+				left += stack + "\n\n"
+			}
+		}
+		if left == "" {
+			return 0
+		}
+		time.Sleep(20 * time.Millisecond) // What was told to end may need a moment.
+	}
+	fmt.Fprintf(os.Stderr, "goroutines were left running:\n%s", left)
+	return 1
+}
 
 const path = "/metrics/resource"
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime"
 	"strings"
@@ -390,6 +391,48 @@ func TestCancelEndsAtOnce(t *testing.T) {
 		default:
 			t.Error("the request goes on")
 		}
+	})
+}
+
+func TestSilentNodesDoNotTakeAllHandshakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		authority, network := kubelettest.NewAuthority(t), kubelettest.NewNetwork()
+		client := newClient(t, nodeclient.Options{Config: config(authority), Dial: network.Dial, MaxHandshakes: 2})
+		silent, err := network.Listen("silent:10250")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var background sync.WaitGroup
+		background.Go(func() {
+			for {
+				conn, err := silent.Accept()
+				if err != nil {
+					return
+				}
+				background.Go(func() { _, _ = io.Copy(io.Discard, conn) })
+			}
+		})
+		for range 4 {
+			background.Go(func() {
+				conn := client.Conn(nodeclient.Endpoint{Node: "silent", Scheme: "https", Hosts: []string{"silent"}, Port: 10250})
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				_, err := conn.Get(ctx, path, "")
+				if nodeclient.ReasonOf(err) != nodeclient.ReasonTimeout {
+					t.Errorf("the silent node: got %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		k := kubelettest.NewServer(t, kubelettest.Options{Authority: authority, Network: network}).Start("node-1", "node-1")
+		begun := time.Now()
+		mustGet(t, connect(t, client, k))
+		if waited := time.Since(begun); waited > 2*time.Second {
+			t.Errorf("a good node waited %v", waited)
+		}
+		time.Sleep(10 * time.Second)
+		_ = silent.Close()
+		background.Wait()
 	})
 }
 

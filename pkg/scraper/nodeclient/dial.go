@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -64,12 +65,7 @@ func (c *Conn) connect(ctx context.Context, id *identity) (*link, error) {
 		return l, nil
 	}
 	secured := tls.Client(raw, c.client.trust.config(id, host, c.endpoint.Node))
-	stop := context.AfterFunc(ctx, abort(raw))
-	err = secured.Handshake()
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
+	if err := c.handshake(ctx, secured, raw); err != nil {
 		_ = raw.Close()
 		return nil, failed(ctx, ReasonTLS, "connect to "+authority, err)
 	}
@@ -78,6 +74,30 @@ func (c *Conn) connect(ctx context.Context, id *identity) (*link, error) {
 	}
 	l.Conn = secured
 	return l, nil
+}
+
+// longestTurn is how long a handshake counts among those that go on: a node
+// that accepts connections and is silent then must not take others' turns.
+const longestTurn = time.Second
+
+// handshake waits for its turn and shakes hands.
+func (c *Conn) handshake(ctx context.Context, secured *tls.Conn, raw net.Conn) error {
+	turns := c.client.handshakes
+	select {
+	case turns <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	over := sync.OnceFunc(func() { <-turns })
+	defer over()
+	defer time.AfterFunc(longestTurn, over).Stop()
+
+	stop := context.AfterFunc(ctx, abort(raw))
+	err := secured.Handshake()
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	return err
 }
 
 // dial connects to the first address that answers.

@@ -23,6 +23,10 @@ type Options struct {
 	// DialTimeout is the longest time to connect to one address; an address
 	// that others follow gets less where the request's time is short. 0 is 3 s.
 	DialTimeout time.Duration
+	// MaxHandshakes is how many TLS handshakes may go on at once. They are
+	// nearly all of the CPU time of a start with many nodes; more of them at
+	// once would only all be late, up to their requests' timeouts. 0 is 32.
+	MaxHandshakes int
 	// ReloadInterval is how often the files of the certificate authority and
 	// of the client certificate are looked at. 0 is 10 s.
 	ReloadInterval time.Duration
@@ -57,6 +61,9 @@ func (o Options) withDefaults() Options {
 	if o.DialTimeout == 0 {
 		o.DialTimeout = 3 * time.Second
 	}
+	if o.MaxHandshakes == 0 {
+		o.MaxHandshakes = 32
+	}
 	if o.ReloadInterval == 0 {
 		o.ReloadInterval = 10 * time.Second
 	}
@@ -87,6 +94,7 @@ func (o Options) Validate() error {
 		value int64
 	}{
 		{"DialTimeout", int64(o.DialTimeout)},
+		{"MaxHandshakes", int64(o.MaxHandshakes)},
 		{"ReloadInterval", int64(o.ReloadInterval)},
 		{"MaxHeaderBytes", o.MaxHeaderBytes},
 		{"MaxBodyBytes", o.MaxBodyBytes},
