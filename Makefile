@@ -19,6 +19,12 @@ export GOWORK := off
 cc := $(shell command -v "$$(go env CC 2>/dev/null)" 2>/dev/null)
 race := $(if $(cc),CGO_ENABLED=1 go test -race,go test)
 
+# Where hack/toolchain keeps what it has built.
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/metrics-apiserver
+
+# Built as the server is, so that the two share what the compiler has cached.
+dev := CGO_ENABLED=0 go run -trimpath ./hack/dev
+
 # Modules with tests of ours that need more than the product does.
 test_modules := $(filter-out hack/tools/%,$(patsubst ./%/go.mod,%,$(shell find ./hack -name go.mod)))
 
@@ -30,15 +36,16 @@ help: ## Say what can be made
 
 .PHONY: up
 up: go-version ## Bring the project up on a real cluster here: KUBERNETES=1.37|1.36, NODE=simulated|real
-	@go run ./hack/dev up --kubernetes=$(KUBERNETES) --node=$(NODE)
+	@[ -d "$(cache)/tools" ] || echo "The first time, about ten minutes of compiling lie ahead. First hack/dev:"
+	@$(dev) up --kubernetes=$(KUBERNETES) --node=$(NODE)
 
 .PHONY: down
 down: go-version ## End the cluster of `make up`, and remove its files
-	@go run ./hack/dev down
+	@$(dev) down
 
 .PHONY: status
 status: go-version ## Say what of the cluster runs, and how to use it
-	@go run ./hack/dev status
+	@$(dev) status
 
 .PHONY: build
 build: go-version ## Compile the server to bin/metrics-apiserver

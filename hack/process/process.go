@@ -175,7 +175,7 @@ func (p *Process) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
 	p.signal(syscall.SIGTERM)
-	if p.wait(ctx) {
+	if p.wait(ctx.Done()) {
 		p.killGroup()
 		return nil
 	}
@@ -185,9 +185,10 @@ func (p *Process) Stop(ctx context.Context) error {
 // Kill ends the process and what it has started at once, with SIGKILL.
 func (p *Process) Kill() error {
 	p.signal(syscall.SIGKILL)
-	ctx, cancel := context.WithTimeout(context.Background(), defaultGrace)
-	defer cancel()
-	if !p.wait(ctx) {
+	expired := make(chan struct{})
+	timer := time.AfterFunc(defaultGrace, func() { close(expired) })
+	defer timer.Stop()
+	if !p.wait(expired) {
 		return fmt.Errorf("kill %s: process %d is still there", p.spec.Name, p.id.Pid)
 	}
 	p.killGroup()
@@ -212,13 +213,14 @@ func (p *Process) killGroup() {
 	_ = syscall.Kill(-p.id.Pid, syscall.SIGKILL)
 }
 
-// wait blocks until the process has ended, or reports false when ctx is done.
-func (p *Process) wait(ctx context.Context) bool {
+// wait blocks until the process has ended, or reports false when the channel is
+// closed.
+func (p *Process) wait(expired <-chan struct{}) bool {
 	if p.done != nil {
 		select {
 		case <-p.done:
 			return true
-		case <-ctx.Done():
+		case <-expired:
 			return false
 		}
 	}
@@ -227,7 +229,7 @@ func (p *Process) wait(ctx context.Context) bool {
 	for p.Running() {
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
+		case <-expired:
 			return false
 		}
 	}

@@ -47,7 +47,7 @@ func TestFailureShowsCommandAndLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.wait(t.Context())
+	p.wait(t.Context().Done())
 	err = p.Failure()
 	if err == nil {
 		t.Fatal("an ended process has no failure")
@@ -94,7 +94,7 @@ func TestStopKillsTheStubbornAndItsChildren(t *testing.T) {
 		t.Fatal(err)
 	}
 	orphan := &Process{id: ID{Pid: child, Born: born}}
-	if !orphan.wait(t.Context()) {
+	if !orphan.wait(t.Context().Done()) {
 		t.Errorf("child %d is left", child)
 	}
 }
@@ -114,7 +114,7 @@ func TestAdopt(t *testing.T) {
 	if err := second.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	first.wait(t.Context())
+	first.wait(t.Context().Done())
 	if _, ok := Adopt(s, first.ID()); ok {
 		t.Error("an ended process can be adopted")
 	}

@@ -73,8 +73,7 @@ func hintFor(err error, output string) string {
 // stderrOf returns what a command run by exec.Cmd.Output wrote to its standard
 // error.
 func stderrOf(err error) string {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return string(exit.Stderr)
 	}
 	return ""

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -167,9 +168,7 @@ func (n Node) object() map[string]any {
 		"kubernetes.io/os":       "linux",
 		"type":                   "kwok",
 	}
-	for k, v := range n.Labels {
-		labels[k] = v
-	}
+	maps.Copy(labels, n.Labels)
 	return map[string]any{
 		"apiVersion": "v1",
 		"kind":       "Node",
