@@ -106,7 +106,7 @@ func advance(held usageRow, seen bool, n Sample, estimate uint64, m moment, refu
 	case sameBase && (n.Time < held.sample.Time || n.Start != 0 && n.Start < held.sample.Start):
 		refuse(RefusedOutOfOrder)
 		return held
-	case newRun(held.sample, n, sameBase):
+	case newRun(held.sample, n):
 		if sameBase && n.Start > held.sample.Time {
 			next.rate, fits = rateSinceStart(n, m)
 		}
@@ -158,12 +158,12 @@ func (n *Sample) bounded(field Fields, value uint64, refuse func(Refusal)) uint6
 
 // newRun is whether n, whose start is not older in the same time base, is of
 // another run than held.
-func newRun(held, n Sample, sameBase bool) bool {
+func newRun(held, n Sample) bool {
 	switch {
 	case n.Start == 0:
 		return false
 	case held.Start == 0:
-		return sameBase && n.Start > held.Time
+		return n.Start > held.Time
 	default:
 		return n.Start != held.Start
 	}
