@@ -30,10 +30,32 @@ type bridge struct {
 	end time.Time
 	// refused is until when the summary is not asked for.
 	refused time.Time
+	// hurry says that the next scrape comes sooner, hurried that one did.
+	hurry, hurried bool
 }
 
 // begin begins it.
-func (b *bridge) begin(now time.Time, lasts time.Duration) { b.end = now.Add(lasts) }
+func (b *bridge) begin(now time.Time, lasts time.Duration) {
+	b.end, b.hurry, b.hurried = now.Add(lasts), false, false
+}
+
+// fellShort takes note that a good summary left containers without a rate. The
+// kubelet may not know theirs yet, but it may also have taken a new sample
+// between the two answers, which with many containers always happens to some:
+// asking again soon, once, is then all it takes.
+func (b *bridge) fellShort() {
+	b.hurry = !b.hurried
+	b.hurried = true
+}
+
+// next is the time to the next scrape.
+func (b *bridge) next(interval time.Duration) time.Duration {
+	if b.hurry {
+		b.hurry = false
+		return interval / 5
+	}
+	return interval
+}
 
 // goOn says whether it goes on with so many containers without a rate, and ends
 // it where it does not.

@@ -127,7 +127,7 @@ func (l *loop) scrape(ctx context.Context) time.Time {
 	}
 	l.status.Store(status)
 	if status.Bridging {
-		return begun.Add(options.BridgeInterval)
+		return begun.Add(l.bridge.next(options.BridgeInterval))
 	}
 	return nextAttempt(l.name, ended, l.outage.failures, options.Resolution)
 }
@@ -152,7 +152,9 @@ func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) err
 	if l.bridge.goOn(begun, result.Unrated) && !l.manager.options.NoSummary && l.bridge.asks(begun) {
 		// The answer is in the store by now, whatever becomes of this.
 		if rated, ok := l.summary(ctx, &batch); ok {
-			result = rated
+			if result = rated; result.Unrated > 0 {
+				l.bridge.fellShort()
+			}
 		}
 	}
 	status.Unrated = result.Unrated

@@ -41,6 +41,8 @@ type recorder struct {
 	mu      sync.Mutex
 	commits map[string][]storage.Batch // without samples
 	forgot  map[string]int
+	// committing is called with the number of the commit, where it is not nil.
+	committing func(n int)
 }
 
 func (r *recorder) Commit(b *storage.Batch) (storage.CommitResult, error) {
@@ -48,7 +50,11 @@ func (r *recorder) Commit(b *storage.Batch) (storage.CommitResult, error) {
 	head := *b
 	head.Samples = nil
 	r.commits[b.Node] = append(r.commits[b.Node], head)
+	n := len(r.commits[b.Node])
 	r.mu.Unlock()
+	if r.committing != nil {
+		r.committing(n)
+	}
 	return r.Store.Commit(b)
 }
 
@@ -213,7 +219,7 @@ func TestBridging(t *testing.T) {
 		"summary not there":     {fault: kubelettest.Fault{SummaryStatus: 404}, age: time.Hour, times: 3, summary: 1, logged: 1},
 		"summary fails":         {fault: kubelettest.Fault{SummaryStatus: 500}, age: time.Hour, times: 3, summary: 3},
 		"summary switched off":  {options: Options{NoSummary: true}, age: time.Hour, times: 3},
-		"kubelet knows no rate": {age: 9 * time.Second, times: 2, summary: 2},
+		"kubelet knows no rate": {age: 9 * time.Second, times: 4, summary: 4},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -246,6 +252,33 @@ func TestBridging(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestANewSampleBetweenTheTwoAnswers: the kubelet takes a new sample of the
+// container after it answered for the resource metrics and before it answers
+// for the summary, so the estimate is not of the sample that we have.
+func TestANewSampleBetweenTheTwoAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		k := r.node("node-1")
+		r.manager.Set(target("node-1"))
+		// The first commit is between the two.
+		r.store.committing = func(n int) {
+			if n == 1 {
+				u := kubelettest.Uniform(3, 2, r.epoch.Add(-time.Hour-time.Second))
+				k.SetUsage(u)
+			}
+		}
+		r.run()
+		if s := r.status("node-1"); !s.Bridging || s.Unrated == 0 {
+			t.Fatalf("status: %+v", s)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if s := r.status("node-1"); s.Bridging || s.Unrated != 0 {
+			t.Errorf("a second later: %+v", s)
+		}
+	})
 }
 
 func TestBridgingEndsAfterThirtySeconds(t *testing.T) {

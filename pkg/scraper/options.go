@@ -31,7 +31,8 @@ type Options struct {
 	// NoSummary leaves /stats/summary alone; a fresh node then has no rates
 	// until it has taken two samples.
 	NoSummary bool
-	// BridgeInterval is the time between two scrapes of a fresh node. 0 is
+	// BridgeInterval is the time between two scrapes of a fresh node; once, if
+	// the summary left a container without a rate, it is a fifth of that. 0 is
 	// 5 s; more than Resolution is Resolution.
 	BridgeInterval time.Duration
 	// BridgeTime is how long a node counts as fresh at most. 0 is 30 s.
