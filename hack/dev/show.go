@@ -159,7 +159,7 @@ Try next:
   eval "$(go run ./hack/dev env)"     # this kubeconfig, and a kubectl of version %[2]s
   kubectl top pods --containers
   %[3]s
-  kubectl get hpa --watch             # scales up within half a minute
+  kubectl get hpa --watch             # scales up within a minute
   make up                             # again, after a change of the code
   make down                           # ends everything
 `, c.Kubeconfig(), c.Minor(), env.load())

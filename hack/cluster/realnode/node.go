@@ -171,6 +171,9 @@ func Open(dir string, progress io.Writer) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, ok := c.Component(Kubelet); !ok {
+		return nil, fmt.Errorf("open the real node of %s: it was not started completely; it has to be cleared away first", opts.Dir)
+	}
 	return &Node{state: *s, readyTimeout: opts.ReadyTimeout, cluster: c}, nil
 }
 

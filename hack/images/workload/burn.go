@@ -14,11 +14,13 @@ import (
 )
 
 const (
-	// burnTick is how often a worker looks whether it is behind.
-	burnTick = 10 * time.Millisecond
-	// idleTick is how often it looks whether there is anything to burn at all,
-	// slow enough that an idle workload uses less than a millicore.
-	idleTick = 500 * time.Millisecond
+	// burnShare is the CPU time that a worker uses in one go at a low rate.
+	burnShare = 5 * time.Millisecond
+	// minTick and maxTick bound how often a worker looks whether it is behind:
+	// often enough that a change of the rate is seen soon, and seldom enough
+	// that looking does not use what a low rate allows.
+	minTick = 10 * time.Millisecond
+	maxTick = time.Second
 	// burnDebt bounds what is made up for after the process was held up, so
 	// that a throttled or stopped burner does not run wild afterwards.
 	burnDebt = 200 * time.Millisecond
@@ -78,19 +80,19 @@ func (b *burner) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// tickFor is how long to sleep when nothing is due at the rate.
+// tickFor is how long to sleep when nothing is due at the rate in millicores.
 func tickFor(rate int64) time.Duration {
 	if rate == 0 {
-		return idleTick
+		return maxTick
 	}
-	return burnTick
+	return min(max(burnShare*1000/time.Duration(rate), minTick), maxTick)
 }
 
 // nextDue moves the CPU time that is due forward by the elapsed time at the
 // rate in millicores. A process that has used more than was due (it was just
 // told to use less) starts even; one that was held up owes at most burnDebt.
 func nextDue(due, used int64, elapsed time.Duration, rate int64) int64 {
-	next := max(due, used-int64(burnTick)) + int64(elapsed)*rate/1000
+	next := max(due, used-int64(burnShare)) + int64(elapsed)*rate/1000
 	return min(next, used+int64(burnDebt)*max(rate, 1000)/1000)
 }
 

@@ -21,13 +21,23 @@ func TestNextDue(t *testing.T) {
 		"idle":             {100 * ms, 100 * ms, time.Second, 0, 100 * ms},
 		"held up too long": {100 * ms, 100 * ms, time.Minute, 1000, 300 * ms},
 		"two cores":        {100 * ms, 100 * ms, time.Minute, 2000, 500 * ms},
-		"told to use less": {100 * ms, 900 * ms, 10 * time.Millisecond, 100, 891 * ms},
+		"told to use less": {100 * ms, 900 * ms, 10 * time.Millisecond, 100, 896 * ms},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := nextDue(tc.due, tc.used, tc.elapsed, tc.rate); got != tc.want {
 				t.Errorf("due is %v, want %v", time.Duration(got), time.Duration(tc.want))
 			}
 		})
+	}
+}
+
+func TestTickFor(t *testing.T) {
+	for rate, want := range map[int64]time.Duration{
+		0: time.Second, 1: time.Second, 5: time.Second, 50: 100 * time.Millisecond, 5000: 10 * time.Millisecond,
+	} {
+		if got := tickFor(rate); got != want {
+			t.Errorf("at %dm a tick is %v, want %v", rate, got, want)
+		}
 	}
 }
 
