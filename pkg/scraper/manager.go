@@ -44,7 +44,9 @@ type Manager struct {
 	mu struct {
 		sync.Mutex
 		// ctx is Run's; nil before Run.
-		ctx   context.Context
+		ctx context.Context
+		// ended says that Run waits for the loops to end.
+		ended bool
 		nodes map[string]*node
 	}
 }
@@ -111,12 +113,16 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.mu.Unlock()
 
 	<-ctx.Done()
-	// No loop starts from here on: startLocked sees that ctx has ended, and
-	// whoever passed it before has been counted.
-	m.mu.Lock()
-	m.mu.Unlock() //nolint:staticcheck // Taken to wait for a Set under way.
+	m.end()
 	m.running.Wait()
 	return nil
+}
+
+// end makes sure that no loop starts any more.
+func (m *Manager) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.ended = true
 }
 
 // Set adds a target, or replaces the one of that name: its loop goes on with
@@ -158,7 +164,7 @@ func (m *Manager) Delete(name string) {
 
 // startLocked starts the loop of a node.
 func (m *Manager) startLocked(n *node) {
-	if m.mu.ctx.Err() != nil {
+	if m.mu.ended {
 		return
 	}
 	n.ctx, n.cancel = context.WithCancel(m.mu.ctx)

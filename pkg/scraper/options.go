@@ -82,9 +82,9 @@ func (o Options) Validate() error {
 		}
 	}
 	if o.Resolution != 0 && o.Resolution < time.Second {
-		errs = append(errs, fmt.Errorf("Resolution is %v: must be at least 1s", o.Resolution))
+		errs = append(errs, fmt.Errorf("resolution is %v: must be at least 1s", o.Resolution))
 	} else if full := o.withDefaults(); full.RequestTimeout > full.Resolution {
-		errs = append(errs, fmt.Errorf("RequestTimeout is %v: must be at most the resolution, which is %v", full.RequestTimeout, full.Resolution))
+		errs = append(errs, fmt.Errorf("request timeout is %v: must be at most the resolution, which is %v", full.RequestTimeout, full.Resolution))
 	}
 	errs = append(errs, o.Client.Validate(), o.Decoder.Validate())
 	if err := errors.Join(errs...); err != nil {

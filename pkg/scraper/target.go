@@ -71,7 +71,7 @@ func CleanResourcePath(p string) (string, error) {
 	case strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`%?#\;`, r) }):
 		return "", fmt.Errorf("path %.64q has a character that is not allowed in it", p)
 	case slices.Contains(strings.Split(p, "/"), ".."):
-		return "", fmt.Errorf("path %.64q has a ..", p)
+		return "", fmt.Errorf("path %.64q has a .. in it", p)
 	}
 	clean := path.Clean(p)
 	if !strings.HasPrefix(clean, root) {

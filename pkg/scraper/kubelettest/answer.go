@@ -21,6 +21,11 @@ func (k *Kubelet) serve(w http.ResponseWriter, r *http.Request) {
 	k.mu.requests[r.URL.Path]++
 	k.mu.last = r
 	fault, usage := k.mu.fault, k.mu.usage
+	if fault.Times == 1 {
+		k.mu.fault = Fault{}
+	} else if fault.Times > 1 {
+		k.mu.fault.Times--
+	}
 	k.mu.Unlock()
 
 	now := time.Now()

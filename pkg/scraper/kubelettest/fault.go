@@ -7,6 +7,8 @@ import "time"
 
 // Fault is what goes wrong with a kubelet. Its zero value is nothing.
 type Fault struct {
+	// Times is for how many requests it holds; 0 is for all.
+	Times int
 	// Delay is how long an answer takes to begin.
 	Delay time.Duration
 	// Hang is to accept connections and requests and never answer.

@@ -82,8 +82,7 @@ func (c *Conn) Get(ctx context.Context, path, query string) (*Answer, error) {
 	share := c.client.budget.open(cancel)
 	resp, err := c.client.wrapped.RoundTrip(c.request(ctx, path, query))
 	if err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
+		if _, ours := errors.AsType[*Error](err); !ours {
 			err = failed(ctx, ReasonCredentials, "add credentials", err)
 		}
 		return nil, err

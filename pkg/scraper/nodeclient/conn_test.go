@@ -227,7 +227,7 @@ func TestCompressedBound(t *testing.T) {
 	for limit, want := range map[int]bool{len(members): true, len(members) - 1: false} {
 		client := newClient(t, nodeclient.Options{AcceptGzip: true, MaxCompressedBytes: int64(limit)})
 		conn := client.Conn(endpoint)
-		defer conn.Close()
+		t.Cleanup(conn.Close)
 		_, err := get(t, conn)
 		if want && err != nil {
 			t.Errorf("at the bound: %v", err)
@@ -447,7 +447,7 @@ func TestIdleConnectionsHaveNoGoroutines(t *testing.T) {
 	// Each kubelet here has its listener and one connection.
 	stacks := make([]byte, 1<<20)
 	text := string(stacks[:runtime.Stack(stacks, true)])
-	for _, stack := range strings.Split(text, "\n\n") {
+	for stack := range strings.SplitSeq(text, "\n\n") {
 		if strings.Contains(stack, "/nodeclient.") && !strings.Contains(stack, "testing.tRunner") {
 			t.Errorf("an idle connection keeps a goroutine:\n%s", stack)
 		}

@@ -59,8 +59,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // ReasonOf is the reason of an error that Conn.Get returned.
 func ReasonOf(err error) Reason {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason
 	}
 	return ReasonBroken
@@ -68,8 +67,7 @@ func ReasonOf(err error) Reason {
 
 // StatusOf is the HTTP status because of which Conn.Get failed, or 0.
 func StatusOf(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Status
 	}
 	return 0
