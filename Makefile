@@ -11,6 +11,9 @@ NODE ?= simulated
 FUZZTIME ?= 20s
 # What `make bench` runs.
 BENCH ?= .
+# What `make image` calls the image, and the file that it writes.
+IMAGE ?= metrics-apiserver:dev
+IMAGE_FILE ?= _output/metrics-apiserver.tar
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0)
 
 export GOWORK := off
@@ -51,6 +54,10 @@ status: go-version ## Say what of the cluster runs, and how to use it
 build: go-version ## Compile the server to bin/metrics-apiserver
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=$(VERSION)' \
 		-o bin/metrics-apiserver ./cmd/metrics-apiserver
+
+.PHONY: image
+image: go-version ## Write the container image to IMAGE_FILE=_output/metrics-apiserver.tar, without Docker
+	@go run ./hack/image/cmd -reference='$(IMAGE)' -version='$(VERSION)' -o '$(IMAGE_FILE)'
 
 .PHONY: test
 test: unit e2e ## Run all tests
