@@ -83,7 +83,13 @@ func (n *Nodes) List() []*corev1.Node {
 // Transformer is cache.TransformingStore's: a reflector's first list is trimmed
 // object by object, so that it never stands in memory whole.
 func (n *Nodes) Transformer() cache.TransformFunc {
-	return func(obj any) (any, error) { return n.trim(obj) }
+	return func(obj any) (any, error) {
+		node, err := n.trim(obj)
+		if err != nil {
+			return nil, err
+		}
+		return node, nil
+	}
 }
 
 // Add is cache.ReflectorStore's.
@@ -109,14 +115,19 @@ func (n *Nodes) Delete(obj any) error {
 	return nil
 }
 
-// Replace is cache.ReflectorStore's: list is all nodes.
+// Replace is cache.ReflectorStore's: list is all nodes. Nothing changes where it
+// fails.
 func (n *Nodes) Replace(list []any, _ string) error {
-	listed := make(map[string]struct{}, len(list))
+	nodes := make([]*corev1.Node, 0, len(list))
 	for _, obj := range list {
 		node, err := n.trim(obj)
 		if err != nil {
 			return err
 		}
+		nodes = append(nodes, node)
+	}
+	listed := make(map[string]struct{}, len(nodes))
+	for _, node := range nodes {
 		listed[node.Name] = struct{}{}
 		n.set(node)
 	}
@@ -146,10 +157,13 @@ func (n *Nodes) set(node *corev1.Node) {
 
 func (n *Nodes) delete(name string) {
 	n.mu.Lock()
-	delete(n.mu.byName, name)
-	n.mu.sorted = nil
+	_, known := n.mu.byName[name]
+	if known {
+		delete(n.mu.byName, name)
+		n.mu.sorted = nil
+	}
 	n.mu.Unlock()
-	if n.events != nil {
+	if known && n.events != nil {
 		n.events.NodeDeleted(name)
 	}
 }

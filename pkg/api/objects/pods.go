@@ -138,7 +138,13 @@ func (n *namespace) sort() {
 // Transformer is cache.TransformingStore's: a reflector's first list is trimmed
 // object by object, so that it never stands in memory whole.
 func (p *Pods) Transformer() cache.TransformFunc {
-	return func(obj any) (any, error) { return trimPod(obj) }
+	return func(obj any) (any, error) {
+		pod, err := trimPod(obj)
+		if err != nil {
+			return nil, err
+		}
+		return pod, nil
+	}
 }
 
 // Add is cache.ReflectorStore's.
@@ -169,16 +175,21 @@ func (p *Pods) Delete(obj any) error {
 	return nil
 }
 
-// Replace is cache.ReflectorStore's: list is all running pods.
+// Replace is cache.ReflectorStore's: list is all running pods. Nothing changes
+// where it fails.
 func (p *Pods) Replace(list []any, _ string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	listed := make(map[*heldPod]struct{}, len(list))
+	pods := make([]*Pod, 0, len(list))
 	for _, obj := range list {
 		pod, err := trimPod(obj)
 		if err != nil {
 			return err
 		}
+		pods = append(pods, pod)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	listed := make(map[*heldPod]struct{}, len(pods))
+	for _, pod := range pods {
 		listed[p.setLocked(pod)] = struct{}{}
 	}
 	for _, ns := range p.mu.namespaces {
