@@ -46,6 +46,8 @@ type Cluster struct {
 		sync.Mutex
 		// members are the components in the order in which they were added.
 		members []*member
+		// whole is set once the control plane was ready for the first time.
+		whole bool
 	}
 }
 
@@ -114,6 +116,12 @@ func (c *Cluster) boot(ctx context.Context, p *plan) error {
 	if err := c.waitForServiceAccount(ctx); err != nil {
 		return err
 	}
+	c.mu.Lock()
+	c.mu.whole = true
+	c.mu.Unlock()
+	if err := c.writeState(); err != nil {
+		return err
+	}
 	fmt.Fprintf(c.opts.Progress, "control plane of Kubernetes %s is ready after %v at %s\n",
 		c.opts.Minor, time.Since(start).Round(100*time.Millisecond), c.server)
 	return nil
@@ -150,7 +158,7 @@ func Open(dir string, progress io.Writer) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cluster: %w", err)
 	}
-	c.mu.members = s.adopt(opts.Dir)
+	c.mu.members, c.mu.whole = s.adopt(opts.Dir), s.Whole
 	return c, nil
 }
 
@@ -202,6 +210,14 @@ func (c *Cluster) Check(ctx context.Context) error {
 		errs = append(errs, c.checkMember(ctx, m))
 	}
 	return errors.Join(errs...)
+}
+
+// Whole reports whether the control plane was once started completely. It is
+// false after [Open] where the program that started it was killed meanwhile.
+func (c *Cluster) Whole() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.whole
 }
 
 // Dir returns the directory of the cluster's state.

@@ -244,6 +244,18 @@ func TestAddShowsWhyAComponentFailed(t *testing.T) {
 	}
 }
 
+func TestFailedChecks(t *testing.T) {
+	for answer, want := range map[string]string{
+		"[+]ping ok\n[-]etcd failed: reason withheld\n[-]log failed\nreadyz check failed\n": "[-]etcd failed: reason withheld, [-]log failed",
+		"not found\n": "not found",
+		"":            "",
+	} {
+		if got := failedChecks(answer); got != want {
+			t.Errorf("failedChecks(%q) = %q, want %q", answer, got, want)
+		}
+	}
+}
+
 func TestNamesAreUnique(t *testing.T) {
 	c := sample(t, t.TempDir())
 	if err := c.Add(t.Context(), sleeper("one")); err != nil {

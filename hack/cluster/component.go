@@ -212,13 +212,13 @@ func (c *Cluster) startMember(ctx context.Context, m *member) error {
 	if err := c.writeState(); err != nil {
 		return err
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, c.opts.ReadyTimeout)
 	defer cancel()
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
 	for {
-		err := c.checkMember(ctx, m)
-		if err == nil {
+		if c.checkMember(ctx, m) == nil {
 			return nil
 		}
 		if !p.Running() {
@@ -229,6 +229,9 @@ func (c *Cluster) startMember(ctx context.Context, m *member) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			if caller.Err() != nil {
+				return fmt.Errorf("start %s: %w", m.Name, caller.Err())
+			}
 			return p.Explain(fmt.Errorf("not ready: %w", errors.Join(ctx.Err(), c.health(context.WithoutCancel(ctx), m))))
 		}
 	}

@@ -23,8 +23,8 @@ import (
 const (
 	// probeTimeout bounds one health check.
 	probeTimeout = 5 * time.Second
-	// maxHealth bounds what is read and quoted of an unhealthy answer.
-	maxHealth = 2 << 10
+	// maxHealth bounds what is read of an unhealthy answer.
+	maxHealth = 16 << 10
 )
 
 // probe asks components for their health. It trusts the cluster's authorities
@@ -73,9 +73,24 @@ func (p *probe) get(ctx context.Context, url string) error {
 		return fmt.Errorf("check health: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("check health: %s answers %s: %s", url, resp.Status, strings.TrimSpace(string(body)))
+		return fmt.Errorf("check health: %s answers %s: %s", url, resp.Status, failedChecks(string(body)))
 	}
 	return nil
+}
+
+// failedChecks leaves out the checks that passed, where the answer is a list of
+// checks, one a line.
+func failedChecks(answer string) string {
+	var failed []string
+	for line := range strings.Lines(answer) {
+		if strings.HasPrefix(line, "[-]") {
+			failed = append(failed, strings.TrimSpace(line))
+		}
+	}
+	if len(failed) == 0 {
+		return strings.TrimSpace(answer)
+	}
+	return strings.Join(failed, ", ")
 }
 
 // waitForServiceAccount returns when the service account "default" of the

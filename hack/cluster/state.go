@@ -19,6 +19,7 @@ type state struct {
 	BindAddress string
 	Server      string
 	Kubectl     string
+	Whole       bool
 	Members     []memberState
 }
 
@@ -41,6 +42,7 @@ func (c *Cluster) writeState() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.Whole = c.mu.whole
 	for _, m := range c.mu.members {
 		ms := memberState{Component: m.Component, Spec: m.spec, Stopped: true}
 		if p := m.running(); p != nil {

@@ -33,13 +33,8 @@ func down(ctx context.Context, w io.Writer) error {
 	c, err := cluster.Open(dir, w)
 	switch {
 	case err == nil:
-		// The error also tells of components that had ended by themselves,
-		// which matters no longer.
-		err := c.Stop(ctx)
-		for _, name := range c.Names() {
-			if c.Running(name) {
-				return fmt.Errorf("%s cannot be ended: %w", name, err)
-			}
+		if err := end(ctx, c); err != nil {
+			return err
 		}
 	case !errors.Is(err, cluster.ErrNoCluster):
 		return err
@@ -56,5 +51,18 @@ func down(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(w, "The compiled tools stay for the next time; to remove them: rm -rf %s\n", filepath.Join(cache, "tools"))
+	return nil
+}
+
+// end ends all components of the cluster.
+func end(ctx context.Context, c *cluster.Cluster) error {
+	// The error also tells of components that had ended by themselves, which
+	// matters no longer.
+	err := c.Stop(ctx)
+	for _, name := range c.Names() {
+		if c.Running(name) {
+			return fmt.Errorf("%s cannot be ended: %w", name, err)
+		}
+	}
 	return nil
 }

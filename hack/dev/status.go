@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -33,6 +34,9 @@ func status(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(w, "Kubernetes %s at %s\n", c.Minor(), c.Server())
+	if !c.Whole() {
+		return errors.New("its start was interrupted: `make up` starts it anew, `make down` ends it")
+	}
 	var ended []string
 	for _, name := range c.Names() {
 		if pid := c.Pid(name); pid != 0 {

@@ -53,6 +53,9 @@ func up(ctx context.Context, w io.Writer, opts upOptions) error {
 // fill brings all that is in the cluster to the state of the checkout, and shows
 // that it works.
 func fill(ctx context.Context, w io.Writer, env environment, c *cluster.Cluster) error {
+	if err := linkKubectl(c); err != nil {
+		return err
+	}
 	if err := env.prepare(ctx, w, c); err != nil {
 		return err
 	}
@@ -71,10 +74,15 @@ func fill(ctx context.Context, w io.Writer, env environment, c *cluster.Cluster)
 // openOrStart takes over the cluster that runs, or starts one.
 func openOrStart(ctx context.Context, w io.Writer, env environment, dir string, opts upOptions) (*cluster.Cluster, error) {
 	c, err := cluster.Open(dir, w)
-	if err == nil {
+	switch {
+	case err == nil && c.Whole():
 		return c, reuse(ctx, w, c, opts)
-	}
-	if !errors.Is(err, cluster.ErrNoCluster) {
+	case err == nil:
+		// The program that was starting it was killed.
+		if err := end(ctx, c); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, cluster.ErrNoCluster):
 		return nil, fmt.Errorf("%w\n\n`make down` removes it", err)
 	}
 	// Whatever a failed start has left, logs above all, was there to be read
@@ -88,19 +96,22 @@ func openOrStart(ctx context.Context, w io.Writer, env environment, dir string, 
 	if err := os.WriteFile(kindFile(dir), []byte(opts.node), 0o600); err != nil {
 		return nil, fmt.Errorf("note the kind of nodes: %w", err)
 	}
-	c, err = env.start(ctx, cluster.Options{Dir: dir, Minor: opts.minor, Detach: true, Progress: w})
-	if err != nil {
-		return nil, err
+	return env.start(ctx, cluster.Options{Dir: dir, Minor: opts.minor, Detach: true, Progress: w})
+}
+
+// linkKubectl gives the user a kubectl of the cluster's version.
+func linkKubectl(c *cluster.Cluster) error {
+	link := filepath.Join(c.Dir(), "bin", "kubectl")
+	if target, err := os.Readlink(link); err == nil && target == c.KubectlPath() {
+		return nil
 	}
-	// The user gets a kubectl of the cluster's version.
-	bin := filepath.Join(dir, "bin")
-	if err := os.MkdirAll(bin, 0o700); err != nil {
-		return nil, fmt.Errorf("link kubectl: %w", err)
+	if err := os.MkdirAll(filepath.Dir(link), 0o700); err != nil {
+		return fmt.Errorf("link kubectl: %w", err)
 	}
-	if err := os.Symlink(c.KubectlPath(), filepath.Join(bin, "kubectl")); err != nil {
-		return nil, fmt.Errorf("link kubectl: %w", err)
+	if err := os.Symlink(c.KubectlPath(), link); err != nil {
+		return fmt.Errorf("link kubectl: %w", err)
 	}
-	return c, nil
+	return nil
 }
 
 // reuse makes sure that the cluster which runs is the one that is asked for,
