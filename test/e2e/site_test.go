@@ -1,0 +1,396 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
+	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
+)
+
+// resolution is the time between two scrapes in these tests, the least that
+// the flag allows.
+const resolution = 10 * time.Second
+
+// serverName is our server among the cluster's components.
+const serverName = "metrics-apiserver"
+
+// site is a real control plane, with fake kubelets and our server as a process
+// beside it. It is for what needs a real API server and real controllers, but
+// no real containers.
+type site struct {
+	*cluster.Cluster
+	t         *testing.T
+	config    *rest.Config
+	client    kubernetes.Interface
+	metrics   metricsclient.Interface
+	authority *kubelettest.Authority
+	kubelets  *kubelettest.Server
+	nodes     []*simulatedNode
+	port      int
+	// serverArgs are our server's flags beside those that every site has.
+	serverArgs []string
+}
+
+// startSite starts a site of that many nodes, without pods.
+func startSite(t *testing.T, minor string, nodes int, serverArgs ...string) *site {
+	t.Helper()
+	s := &site{t: t, serverArgs: serverArgs}
+	s.Cluster = startCluster(t, cluster.Options{
+		Minor: minor,
+		ExtraArgs: map[string][]string{
+			cluster.ControllerManager: {
+				// Nobody renews the leases of simulated nodes.
+				"--controllers=*,-node-lifecycle-controller",
+				"--horizontal-pod-autoscaler-sync-period=1s",
+				"--horizontal-pod-autoscaler-downscale-stabilization=1s",
+				"--horizontal-pod-autoscaler-cpu-initialization-period=1s",
+				"--horizontal-pod-autoscaler-initial-readiness-delay=1s",
+			},
+		},
+	})
+	var err error
+	if s.config, err = s.RESTConfig(); err != nil {
+		t.Fatal(err)
+	}
+	if s.client, err = kubernetes.NewForConfig(s.config); err != nil {
+		t.Fatal(err)
+	}
+	if s.metrics, err = metricsclient.NewForConfig(s.config); err != nil {
+		t.Fatal(err)
+	}
+	s.authority = kubelettest.NewAuthority(t)
+	s.kubelets = kubelettest.NewServer(t, kubelettest.Options{Authority: s.authority})
+	for i := range nodes {
+		s.addNode(fmt.Sprintf("node-%d", i))
+	}
+	s.runPods()
+	s.startServer()
+	return s
+}
+
+// startServer runs our server with the rights of manifests/base and puts it
+// behind the aggregation layer.
+func (s *site) startServer() {
+	t := s.t
+	t.Helper()
+	rights, err := s.Kubectl(t.Context(), "kustomize", filepath.Join(repository(t), "manifests", "base"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Apply(t.Context(), []byte(onlyRBAC(rights))); err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig, err := s.ClientKubeconfig("system:serviceaccount:kube-system:metrics-server", "system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorityFile := filepath.Join(t.TempDir(), "kubelet-ca.crt")
+	if err := os.WriteFile(authorityFile, s.authority.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.port = freePort(t)
+	err = s.Add(t.Context(), cluster.Component{
+		Name: serverName,
+		Argv: append([]string{
+			serverBinary(t),
+			"--kubeconfig=" + kubeconfig,
+			"--bind-address=127.0.0.1",
+			"--secure-port=" + strconv.Itoa(s.port),
+			"--cert-dir=" + t.TempDir(),
+			"--metric-resolution=" + resolution.String(),
+			"--kubelet-request-timeout=5s",
+			"--kubelet-use-node-status-port",
+			"--kubelet-preferred-address-types=InternalIP",
+			"--kubelet-certificate-authority=" + authorityFile,
+		}, s.serverArgs...),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.showLog(serverName)
+			s.showObjects()
+		}
+	})
+	apis := []cluster.GroupVersion{
+		{Group: "metrics.k8s.io", Version: "v1", Priority: 110},
+		{Group: "metrics.k8s.io", Version: "v1beta1", Priority: 100},
+	}
+	err = s.Register(t.Context(), cluster.External{Namespace: "kube-system", Name: "metrics-server", Port: s.port, APIs: apis})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.WaitForAPIs(t.Context(), apis...); err != nil {
+		s.showLog(serverName)
+		t.Fatal(err)
+	}
+}
+
+// showLog logs the end of a component's log.
+func (s *site) showLog(name string) {
+	text, err := os.ReadFile(s.LogPath(name))
+	if err != nil {
+		s.t.Log(err)
+		return
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	s.t.Logf("the end of %s's log:\n%s", name, strings.Join(lines[max(0, len(lines)-40):], "\n"))
+}
+
+// showObjects logs what the cluster holds.
+func (s *site) showObjects() {
+	out, err := s.Kubectl(context.WithoutCancel(s.t.Context()), "get", "nodes,pods,apiservices,hpa,events", "-A", "-o", "wide")
+	s.t.Logf("%v\n%s", err, out)
+}
+
+// onlyRBAC is the documents of a manifest that grant rights, and the
+// ServiceAccount they are granted to.
+func onlyRBAC(manifest string) string {
+	var kept []string
+	for document := range strings.SplitSeq(manifest, "\n---\n") {
+		if strings.Contains(document, "apiVersion: rbac.authorization.k8s.io/v1\n") || strings.Contains(document, "kind: ServiceAccount\n") {
+			kept = append(kept, document)
+		}
+	}
+	return strings.Join(kept, "\n---\n")
+}
+
+// simulatedNode is a Node object with a fake kubelet.
+type simulatedNode struct {
+	*kubelettest.Kubelet
+	mu   sync.Mutex
+	pods map[string]kubelettest.Pod // by namespace/name
+}
+
+func (n *simulatedNode) set(change func(pods map[string]kubelettest.Pod)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	change(n.pods)
+	usage := kubelettest.Usage{CPU: 500e6, Memory: 1 << 30, Booted: time.Now().Add(-time.Hour)}
+	for _, pod := range n.pods {
+		usage.Pods = append(usage.Pods, pod)
+	}
+	slices.SortFunc(usage.Pods, func(a, b kubelettest.Pod) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+	n.SetUsage(usage)
+}
+
+// addNode adds a Node whose kubelet is a fake one.
+func (s *site) addNode(name string) {
+	t := s.t
+	t.Helper()
+	host := fmt.Sprintf("127.0.1.%d", len(s.nodes)+1)
+	node := &simulatedNode{Kubelet: s.kubelets.Start(name, host), pods: map[string]kubelettest.Pod{}}
+	node.set(func(map[string]kubelettest.Pod) {})
+	s.nodes = append(s.nodes, node)
+	object := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name}}}
+	if _, err := s.client.CoreV1().Nodes().Create(t.Context(), object, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	capacity := corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("32"), corev1.ResourceMemory: resource.MustParse("256Gi"), corev1.ResourcePods: resource.MustParse("500"),
+	}
+	// Controllers write to new nodes, too.
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		object, err := s.client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		// A new node is tainted as not ready, and nobody here takes the taint away.
+		object.Spec.Taints = nil
+		if object, err = s.client.CoreV1().Nodes().Update(t.Context(), object, metav1.UpdateOptions{}); err != nil {
+			return err
+		}
+		object.Status = corev1.NodeStatus{
+			Capacity: capacity, Allocatable: capacity,
+			Conditions:      []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "Simulated", LastHeartbeatTime: metav1.Now(), LastTransitionTime: metav1.Now()}},
+			Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: host}},
+			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: int32(node.Port)}},
+		}
+		_, err = s.client.CoreV1().Nodes().UpdateStatus(t.Context(), object, metav1.UpdateOptions{})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The annotations of a simulated pod say what each of its containers uses.
+const (
+	cpuAnnotation    = "e2e/cpu"    // a quantity
+	memoryAnnotation = "e2e/memory" // a quantity
+	swapAnnotation   = "e2e/swap"   // a quantity
+)
+
+// runPods plays the kubelets' other half until the test ends: it runs the pods
+// that are scheduled to simulated nodes, and lets go of those that are deleted.
+func (s *site) runPods() {
+	watcher, err := s.client.CoreV1().Pods("").Watch(s.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for s.t.Context().Err() == nil {
+			for event := range watcher.ResultChan() {
+				if pod, ok := event.Object.(*corev1.Pod); ok {
+					s.runPod(pod, string(event.Type) == "DELETED")
+				}
+			}
+			// kube-apiserver went away; a new watch begins with what is there.
+			watcher, err = s.client.CoreV1().Pods("").Watch(s.t.Context(), metav1.ListOptions{})
+			for err != nil && s.t.Context().Err() == nil {
+				time.Sleep(200 * time.Millisecond) //nolint:forbidigo // polling a process that restarts
+				watcher, err = s.client.CoreV1().Pods("").Watch(s.t.Context(), metav1.ListOptions{})
+			}
+		}
+	}()
+	s.t.Cleanup(func() { <-done })
+}
+
+func (s *site) runPod(pod *corev1.Pod, deleted bool) {
+	i := slices.IndexFunc(s.nodes, func(n *simulatedNode) bool { return n.Name == pod.Spec.NodeName })
+	if i < 0 {
+		return
+	}
+	node, key := s.nodes[i], pod.Namespace+"/"+pod.Name
+	ctx := s.t.Context()
+	switch {
+	case deleted:
+		node.set(func(pods map[string]kubelettest.Pod) { delete(pods, key) })
+	case pod.DeletionTimestamp != nil:
+		now := int64(0)
+		_ = s.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	case pod.Status.Phase == corev1.PodRunning:
+		node.set(func(pods map[string]kubelettest.Pod) { pods[key] = usageOf(pod) })
+	default:
+		pod = pod.DeepCopy()
+		now := metav1.Now()
+		pod.Status.Phase, pod.Status.StartTime = corev1.PodRunning, &now
+		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now}}
+		for _, container := range pod.Spec.Containers {
+			pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{
+				Name: container.Name, Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
+			})
+		}
+		_, _ = s.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+	}
+}
+
+// usageOf is what a running pod uses, by its annotations.
+func usageOf(pod *corev1.Pod) kubelettest.Pod {
+	quantity := func(annotation string, nano bool) uint64 {
+		q, err := resource.ParseQuantity(pod.Annotations[annotation])
+		if err != nil {
+			return 0
+		}
+		if nano {
+			return uint64(q.ScaledValue(resource.Nano))
+		}
+		return uint64(q.Value())
+	}
+	usage := kubelettest.Pod{Namespace: pod.Namespace, Name: pod.Name}
+	for _, container := range pod.Spec.Containers {
+		usage.Containers = append(usage.Containers, kubelettest.Container{
+			Name:    container.Name,
+			Started: pod.Status.StartTime.Time,
+			CPU:     quantity(cpuAnnotation, true),
+			Memory:  quantity(memoryAnnotation, false),
+			Swap:    quantity(swapAnnotation, false),
+		})
+	}
+	return usage
+}
+
+// eventually waits until check is satisfied; the last error says what it lacks.
+func eventually(t *testing.T, timeout time.Duration, what string, check func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	started := time.Now()
+	for {
+		err := check(ctx)
+		if err == nil {
+			t.Logf("%s: after %v", what, time.Since(started).Round(100*time.Millisecond))
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: not within %v: %v", what, timeout, err)
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+// repository is the checkout's root.
+func repository(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// serverDir holds our server's binary, which is built at most once.
+var serverDir = filepath.Join(os.TempDir(), fmt.Sprintf("metrics-apiserver-e2e-%d", os.Getpid()))
+
+// buildServer builds our server once for all tests.
+var buildServer = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(serverDir, serverName)
+	build := exec.Command("go", "build", "-trimpath", "-o", path, "../../cmd/metrics-apiserver")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build our server: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func serverBinary(t *testing.T) string {
+	t.Helper()
+	path, err := buildServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// freePort is a port of 127.0.0.1 that is free now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(serverDir)
+	os.Exit(code)
+}
