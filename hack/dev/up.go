@@ -85,6 +85,9 @@ func openOrStart(ctx context.Context, w io.Writer, env environment, dir string, 
 	case !errors.Is(err, cluster.ErrNoCluster):
 		return nil, fmt.Errorf("%w\n\n`make down` removes it", err)
 	}
+	if err := stopAll(ctx, dir); err != nil {
+		return nil, err
+	}
 	// Whatever a failed start has left, logs above all, was there to be read
 	// until now.
 	if err := os.RemoveAll(dir); err != nil {
