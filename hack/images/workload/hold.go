@@ -38,7 +38,7 @@ func (h *holder) Hold(n byteSize) error {
 		}
 		h.mu.pages = nil
 	}
-	own, err := resident()
+	own, err := anonymous()
 	if err != nil {
 		return err
 	}
@@ -56,15 +56,17 @@ func (h *holder) Hold(n byteSize) error {
 	return nil
 }
 
-// resident is the memory that the process has in RAM.
-func resident() (byteSize, error) {
+// anonymous is the memory that the process has in RAM and that is no file's.
+// The pages of the program itself are not counted: the first container that
+// touched them is charged for them, which may be another one.
+func anonymous() (byteSize, error) {
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
 		return 0, fmt.Errorf("read the process's memory: %w", err)
 	}
-	var size, pages byteSize
-	if _, err := fmt.Sscan(string(b), &size, &pages); err != nil {
+	var size, resident, shared byteSize
+	if _, err := fmt.Sscan(string(b), &size, &resident, &shared); err != nil {
 		return 0, fmt.Errorf("read the process's memory in %q: %w", b, err)
 	}
-	return pages * byteSize(os.Getpagesize()), nil
+	return (resident - shared) * byteSize(os.Getpagesize()), nil
 }
