@@ -4,12 +4,18 @@
 package scraper
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
 // TestANewSampleBetweenTheTwoAnswers: the kubelet takes a new sample of the
@@ -185,3 +191,92 @@ func TestAlive(t *testing.T) {
 }
 
 // stuckDecoder does not return until the channel is closed, and panics then.
+
+// TestChurn sets and deletes nodes at random and holds what is left against a
+// plain set.
+func TestChurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		const nodes = 40
+		for i := range nodes {
+			k := r.node(fmt.Sprintf("node-%d", i))
+			switch i % 10 {
+			case 7:
+				k.SetFault(kubelettest.Fault{Hang: true})
+			case 8:
+				k.SetFault(kubelettest.Fault{Drip: time.Second})
+			case 9:
+				k.Stop()
+			}
+		}
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		random := rand.New(rand.NewPCG(seed, 0))
+		r.run()
+		want := map[string]bool{}
+		for range 3000 {
+			name := fmt.Sprintf("node-%d", random.IntN(nodes))
+			if random.IntN(2) == 0 {
+				r.manager.Set(target(name))
+				want[name] = true
+			} else {
+				r.manager.Delete(name)
+				delete(want, name)
+			}
+			if random.IntN(3) == 0 {
+				time.Sleep(time.Duration(random.IntN(5000)) * time.Millisecond)
+			}
+		}
+		time.Sleep(time.Minute)
+		if got := len(r.manager.Statuses()); got != len(want) {
+			t.Errorf("%d targets, want %d", got, len(want))
+		}
+		now := storage.MillisOf(time.Now())
+		for i := range nodes {
+			name := fmt.Sprintf("node-%d", i)
+			_, absence := r.store.Node(name, now)
+			if served, good := absence == storage.Present, want[name] && i%10 < 7; served != good {
+				t.Errorf("%s: %v, want it served: %v", name, absence, good)
+			}
+		}
+		for name := range want {
+			r.manager.Delete(name)
+		}
+		synctest.Wait()
+		if text := gather(t, r.manager); strings.Contains(text, `node="`) {
+			t.Errorf("metrics still name nodes:\n%s", text)
+		}
+		if got, _ := r.store.Points(); got != 0 || len(r.manager.mu.nodes) != 0 {
+			t.Errorf("%d nodes are left in the store, %d in the manager", got, len(r.manager.mu.nodes))
+		}
+	})
+}
+
+func TestInsecureTLSIsLoggedAndShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		authority, network := kubelettest.NewAuthority(t), kubelettest.NewNetwork()
+		k := kubelettest.NewServer(t, kubelettest.Options{Authority: authority, Network: network}).Start("node-1", "elsewhere")
+		k.SetUsage(kubelettest.Uniform(1, 1, time.Now().Add(-time.Hour)))
+		access := nodeclient.Access{InsecureTLS: true}
+		r := newRigWith(t, network, Options{Client: nodeclient.Options{Config: access.Config(&rest.Config{BearerToken: "secret"})}})
+		at := target("node-1")
+		at.Scheme, at.Addresses[0].Host = access.Scheme(), "elsewhere"
+		r.manager.Set(at)
+		r.run()
+		if s := r.status("node-1"); s.State != Up {
+			t.Errorf("status: %+v", s)
+		}
+		if got := k.LastRequest().Header.Get("Authorization"); got != "Bearer secret" {
+			t.Errorf("authorization: got %q", got)
+		}
+		if got := r.logs.containing("not verified"); len(got) != 1 {
+			t.Errorf("logged %q", got)
+		}
+		text := gather(t, r.manager)
+		for _, want := range []string{"metrics_apiserver_scrape_insecure_tls 1", "metrics_apiserver_scrape_unverified_connections_total 1"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in the metrics", want)
+			}
+		}
+	})
+}

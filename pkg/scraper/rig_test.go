@@ -70,12 +70,18 @@ func (r *recorder) committed(name string) []storage.Batch {
 
 func newRig(t *testing.T, options Options) *rig {
 	t.Helper()
+	return newRigWith(t, kubelettest.NewNetwork(), options)
+}
+
+// newRigWith is a rig in a network that has kubelets already.
+func newRigWith(t *testing.T, network *kubelettest.Network, options Options) *rig {
+	t.Helper()
 	store, err := storage.New(storage.Options{Resolution: options.withDefaults().Resolution})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{
-		t: t, network: kubelettest.NewNetwork(), ended: make(chan error, 1), epoch: time.Now(), logs: &logLines{},
+		t: t, network: network, ended: make(chan error, 1), epoch: time.Now(), logs: &logLines{},
 		store: &recorder{Store: store, commits: map[string][]storage.Batch{}, forgot: map[string]int{}},
 	}
 	r.server = kubelettest.NewServer(t, kubelettest.Options{Network: r.network})

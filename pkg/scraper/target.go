@@ -64,11 +64,15 @@ func (t Target) endpoint() nodeclient.Endpoint {
 // /metrics, the only part of a kubelet that our rights are meant for, and
 // cannot be written so that the kubelet reads it in another way.
 func CleanResourcePath(p string) (string, error) {
-	const root = "/metrics/"
+	const (
+		root = "/metrics/"
+		// What nobody escapes in a path.
+		pathCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~$&+,:=@/"
+	)
 	switch {
 	case !strings.HasPrefix(p, root):
 		return "", fmt.Errorf("path %.64q is not below /metrics", p)
-	case strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`%?#\;`, r) }):
+	case strings.ContainsFunc(p, func(r rune) bool { return !strings.ContainsRune(pathCharacters, r) }):
 		return "", fmt.Errorf("path %.64q has a character that is not allowed in it", p)
 	case slices.Contains(strings.Split(p, "/"), ".."):
 		return "", fmt.Errorf("path %.64q has a .. in it", p)

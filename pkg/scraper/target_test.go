@@ -4,6 +4,8 @@
 package scraper
 
 import (
+	"net/url"
+	"path"
 	"strings"
 	"testing"
 
@@ -103,4 +105,27 @@ func TestNodeOptionsValidate(t *testing.T) {
 	if err := (NodeOptions{}).Validate(); err != nil {
 		t.Error(err)
 	}
+}
+
+func FuzzCleanResourcePath(f *testing.F) {
+	for _, seed := range []string{"/metrics/resource", "/metrics/../run", "/metrics/./a//b/", "/metrics/%2e%2e/x", "/metrics/a?b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, p string) {
+		clean, err := CleanResourcePath(p)
+		if err != nil {
+			return
+		}
+		// What we send must be what everyone on the way reads.
+		u, err := url.ParseRequestURI(clean)
+		if err != nil || u.Path != clean || u.RawQuery != "" || u.Host != "" || u.EscapedPath() != clean {
+			t.Fatalf("%q became %q, which is read as %+v, %v", p, clean, u, err)
+		}
+		if !strings.HasPrefix(clean, "/metrics/") || path.Clean(clean) != clean {
+			t.Fatalf("%q became %q", p, clean)
+		}
+		if again, err := CleanResourcePath(clean); again != clean || err != nil {
+			t.Fatalf("%q became %q, and that %q, %v", p, clean, again, err)
+		}
+	})
 }

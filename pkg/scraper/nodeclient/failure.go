@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Reason says in one word why a request failed. It is the value of a metric's
@@ -52,7 +53,17 @@ type Error struct {
 	Err error
 }
 
-func (e *Error) Error() string { return e.Err.Error() }
+// maxErrorText bounds an error's text, in bytes: a node can write into it what
+// it likes, such as the names in its certificate.
+const maxErrorText = 512
+
+func (e *Error) Error() string {
+	text := e.Err.Error()
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+	}
+	return text
+}
 
 // Unwrap is what happened.
 func (e *Error) Unwrap() error { return e.Err }
