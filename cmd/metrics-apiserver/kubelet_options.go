@@ -34,16 +34,19 @@ type kubeletOptions struct {
 	gzip                  bool
 }
 
-// addressTypes are the types a Node's addresses can have.
-var addressTypes = []string{
-	string(corev1.NodeHostName), string(corev1.NodeInternalDNS), string(corev1.NodeInternalIP),
-	string(corev1.NodeExternalDNS), string(corev1.NodeExternalIP),
+// addressTypes are the types a Node's addresses can have, in the order of
+// metrics-server's default.
+func addressTypes() []string {
+	return []string{
+		string(corev1.NodeHostName), string(corev1.NodeInternalDNS), string(corev1.NodeInternalIP),
+		string(corev1.NodeExternalDNS), string(corev1.NodeExternalIP),
+	}
 }
 
 func newKubeletOptions() *kubeletOptions {
 	return &kubeletOptions{
 		port:                  10250,
-		preferredAddressTypes: slices.Clone(addressTypes),
+		preferredAddressTypes: addressTypes(),
 		requestTimeout:        10 * time.Second,
 		summary:               true,
 	}
@@ -87,11 +90,11 @@ func (o *kubeletOptions) validate() []error {
 		refuse("--kubelet-port is %d: must be from 1 to 65535", o.port)
 	}
 	if len(o.preferredAddressTypes) == 0 {
-		refuse("--kubelet-preferred-address-types is empty: name at least one of %s", strings.Join(addressTypes, ", "))
+		refuse("--kubelet-preferred-address-types is empty: name at least one of %s", strings.Join(addressTypes(), ", "))
 	}
 	for _, t := range o.preferredAddressTypes {
-		if !slices.Contains(addressTypes, t) {
-			refuse("--kubelet-preferred-address-types has %q: the types are %s", t, strings.Join(addressTypes, ", "))
+		if !slices.Contains(addressTypes(), t) {
+			refuse("--kubelet-preferred-address-types has %q: the types are %s", t, strings.Join(addressTypes(), ", "))
 		}
 	}
 	if _, err := labels.Parse(strings.TrimSpace(o.nodeSelector)); err != nil {

@@ -263,7 +263,7 @@ func (s *site) runPods() {
 			// kube-apiserver went away; a new watch begins with what is there.
 			watcher, err = s.client.CoreV1().Pods("").Watch(s.t.Context(), metav1.ListOptions{})
 			for err != nil && s.t.Context().Err() == nil {
-				time.Sleep(200 * time.Millisecond) //nolint:forbidigo // polling a process that restarts
+				time.Sleep(200 * time.Millisecond)
 				watcher, err = s.client.CoreV1().Pods("").Watch(s.t.Context(), metav1.ListOptions{})
 			}
 		}
