@@ -293,7 +293,7 @@ func TestEmptyList(t *testing.T) {
 	for _, version := range versions {
 		for path, kind := range map[string]string{"pods": "PodMetricsList", "namespaces/none/pods": "PodMetricsList", "nodes": "NodeMetricsList"} {
 			got := server.get(version+"/"+path, asJSON)
-			want := fmt.Sprintf(`{"kind":"%s","apiVersion":"metrics.k8s.io/%s","metadata":{},"items":[]}`, kind, version)
+			want := fmt.Sprintf(`{"kind":%q,"apiVersion":"metrics.k8s.io/%s","metadata":{},"items":[]}`, kind, version)
 			if got.code != http.StatusOK || strings.TrimSpace(string(got.body)) != want {
 				t.Errorf("%s/%s: %d: %s, want %s", version, path, got.code, got.body, want)
 			}

@@ -105,7 +105,7 @@ func nodeMetrics(node *corev1.Node, usage *storage.NodeUsage, at storage.Millis)
 }
 
 // ConvertToTable is rest.TableConvertor's.
-func (*nodeStorage) ConvertToTable(_ context.Context, object runtime.Object, _ runtime.Object) (*metav1.Table, error) {
+func (*nodeStorage) ConvertToTable(_ context.Context, object, _ runtime.Object) (*metav1.Table, error) {
 	var items []metrics.NodeMetrics
 	switch o := object.(type) {
 	case *metrics.NodeMetrics:

@@ -149,7 +149,7 @@ func podMetrics(pod *objects.Pod, usage *storage.PodUsage, at storage.Millis) me
 
 // ConvertToTable is rest.TableConvertor's: a pod's cells are the sums of its
 // containers.
-func (*podStorage) ConvertToTable(_ context.Context, object runtime.Object, _ runtime.Object) (*metav1.Table, error) {
+func (*podStorage) ConvertToTable(_ context.Context, object, _ runtime.Object) (*metav1.Table, error) {
 	var items []metrics.PodMetrics
 	switch o := object.(type) {
 	case *metrics.PodMetrics:

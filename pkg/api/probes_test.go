@@ -125,8 +125,15 @@ func TestReadiness(t *testing.T) {
 		servable, settled int
 		want              bool
 	}{
-		{0, 0, true}, {0, 1, false}, {1, 1, true}, {98, 99, false}, {99, 100, true}, {98, 100, false}, {100, 100, true},
-		{989, 1000, false}, {990, 1000, true},
+		{0, 0, true},
+		{0, 1, false},
+		{1, 1, true},
+		{98, 99, false},
+		{99, 100, true},
+		{98, 100, false},
+		{100, 100, true},
+		{989, 1000, false},
+		{990, 1000, true},
 	} {
 		r := &readiness{source: crowd(t, start, c.servable, c.settled), started: start}
 		err := r.check(start.Add(time.Second))

@@ -4,6 +4,7 @@
 package api
 
 import (
+	"bytes"
 	"flag"
 	"io"
 	"math"
@@ -262,7 +263,7 @@ func golden(t *testing.T, name string, got []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != string(want) {
+	if !bytes.Equal(got, want) {
 		t.Errorf("%s differs (write it anew with -update):\n%s\nwant:\n%s", file, got, want)
 	}
 }

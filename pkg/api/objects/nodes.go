@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 )
@@ -18,15 +19,15 @@ import (
 // NodeEvents is told what becomes of nodes. Its methods are called one at a
 // time, in order, and must not block.
 type NodeEvents interface {
-	// NodeSet: the node, trimmed (see Nodes), is new or has changed.
+	// NodeSet: the node, trimmed (see Nodes), is new or has changed. One that is
+	// made anew under its name is told as deleted first.
 	NodeSet(node *corev1.Node)
 	// NodeDeleted: the node is gone.
 	NodeDeleted(name string)
 }
 
-// Nodes holds the cluster's nodes, trimmed to name, labels, the annotations
-// asked for, addresses and kubelet port. It is a
-// cache.TransformingStore.
+// Nodes holds the cluster's nodes, trimmed to name, UID, labels, the annotations
+// asked for, addresses and kubelet port. It is a cache.TransformingStore.
 type Nodes struct {
 	events      NodeEvents
 	annotations []string
@@ -144,15 +145,26 @@ func (n *Nodes) Replace(list []any, _ string) error {
 func (n *Nodes) Resync() error { return nil }
 
 // set is called by one reflector only, so that events keep their order although
-// they are told outside of the lock.
+// they are told outside of the lock. Most updates are heartbeats, which change
+// nothing that is kept; of those nobody is told.
 func (n *Nodes) set(node *corev1.Node) {
 	n.mu.Lock()
+	before, known := n.mu.byName[node.Name]
+	if known && apiequality.Semantic.DeepEqual(before, node) {
+		n.mu.Unlock()
+		return
+	}
 	n.mu.byName[node.Name] = node
 	n.mu.sorted = nil
 	n.mu.Unlock()
-	if n.events != nil {
-		n.events.NodeSet(node)
+	if n.events == nil {
+		return
 	}
+	// The deletion of the node that had this name was missed.
+	if known && before.UID != node.UID {
+		n.events.NodeDeleted(node.Name)
+	}
+	n.events.NodeSet(node)
 }
 
 func (n *Nodes) delete(name string) {
@@ -178,7 +190,7 @@ func (n *Nodes) trim(obj any) (*corev1.Node, error) {
 		return nil, fmt.Errorf("take in node: unexpected type %T", obj)
 	}
 	node := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: object.Name, Labels: object.Labels},
+		ObjectMeta: metav1.ObjectMeta{Name: object.Name, UID: object.UID, Labels: object.Labels},
 		Status:     corev1.NodeStatus{Addresses: object.Status.Addresses, DaemonEndpoints: object.Status.DaemonEndpoints},
 	}
 	for _, key := range n.annotations {

@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -73,6 +74,53 @@ func TestNodeStore(t *testing.T) {
 	events.want(t)
 }
 
+// TestNodeUnchanged: a kubelet's heartbeat, or a list anew, changes nothing that
+// is kept, so nobody is told.
+func TestNodeUnchanged(t *testing.T) {
+	var events recordedEvents
+	nodes := NewNodes(&events, "keep")
+	beat := func(reason string, labels, annotations map[string]string) *corev1.Node {
+		node := someNode("a", labels)
+		node.Annotations = annotations
+		node.ResourceVersion = reason
+		node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Reason: reason}}
+		return node
+	}
+	must(t, nodes.Add(beat("1", nil, nil)))
+	events.want(t, "set a")
+	before := nodes.List()
+	must(t, nodes.Update(beat("2", nil, nil)))
+	must(t, nodes.Replace([]any{beat("3", map[string]string{}, map[string]string{"drop": "me"})}, ""))
+	events.want(t)
+	if after := nodes.List(); &after[0] != &before[0] {
+		t.Error("sorted anew for nothing")
+	}
+	must(t, nodes.Update(beat("4", map[string]string{"zone": "x"}, nil)))
+	events.want(t, "set a")
+	must(t, nodes.Update(beat("5", map[string]string{"zone": "x"}, map[string]string{"keep": "me"})))
+	events.want(t, "set a")
+}
+
+// TestNodeRecreated: another node under the name of one whose deletion was
+// missed, while the watch was down, is told as what it is, so that nobody takes
+// a rate from the one to the other.
+func TestNodeRecreated(t *testing.T) {
+	var events recordedEvents
+	nodes := NewNodes(&events)
+	with := func(uid types.UID) *corev1.Node {
+		node := someNode("a", nil)
+		node.UID = uid
+		return node
+	}
+	must(t, nodes.Replace([]any{with("1")}, ""))
+	events.want(t, "set a")
+	must(t, nodes.Replace([]any{with("2")}, ""))
+	events.want(t, "delete a", "set a")
+	must(t, nodes.Update(with("2")))
+	events.want(t)
+	wantNodes(t, nodes, "a")
+}
+
 // TestNodeKeptFields holds what is kept of a node, and that nothing else is.
 func TestNodeKeptFields(t *testing.T) {
 	nodes := NewNodes(nil, "keep", "absent")
@@ -91,7 +139,7 @@ func TestNodeKeptFields(t *testing.T) {
 	must(t, nodes.Add(object))
 	got, _ := nodes.Get("a")
 	want := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: object.Labels, Annotations: map[string]string{"keep": "me"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "a", UID: "u", Labels: object.Labels, Annotations: map[string]string{"keep": "me"}},
 		Status:     corev1.NodeStatus{Addresses: object.Status.Addresses, DaemonEndpoints: object.Status.DaemonEndpoints},
 	}
 	if !reflect.DeepEqual(got, want) {
