@@ -85,6 +85,9 @@ func newTrust(config *transport.Config, interval time.Duration, counts *counts) 
 		interval: interval,
 		counts:   counts,
 	}
+	if t.insecure && config.HasCA() {
+		return nil, errors.New("certificate authorities are given, and certificates are not to be verified: leave one out")
+	}
 	if config.HasCertCallback() {
 		t.callback = config.TLS.GetCertHolder.GetCert
 	}

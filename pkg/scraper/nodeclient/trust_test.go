@@ -148,6 +148,7 @@ func TestBadCertificateFilesAreAnErrorAtStart(t *testing.T) {
 		"empty bundle":    {CAFile: writeFile(t, dir, "empty", nil)},
 		"broken bundle":   {CAData: []byte("no certificate")},
 		"cert, no key":    {CertData: []byte("x")},
+		"CA and insecure": {CAData: kubelettest.NewAuthority(t).PEM, Insecure: true},
 		"no such keypair": {CertFile: dir + "/none", KeyFile: dir + "/none"},
 	} {
 		if _, err := nodeclient.New(nodeclient.Options{Config: &rest.Config{TLSClientConfig: tls}}); err == nil {
