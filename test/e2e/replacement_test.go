@@ -16,10 +16,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned"
 
-	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
-	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster/realnode"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/image"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
 )
@@ -42,12 +39,6 @@ const (
 // TestReplacement takes the documented ways from metrics-server to us and back
 // with pods on a real node, and measures what clients notice.
 func TestReplacement(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a real node")
-	}
-	if err := realnode.Supported(); err != nil {
-		t.Skip(err)
-	}
 	r := startReplacement(t)
 	t.Run("new installation", r.testNewInstallation)
 	t.Run("from its manifests and back", r.testManifests)
@@ -57,8 +48,7 @@ func TestReplacement(t *testing.T) {
 
 // replacement is a real node with the images of both servers.
 type replacement struct {
-	*cluster.Cluster
-	metrics metricsclient.Interface
+	*realSite
 	// theirs is a kustomization of metrics-server's own manifests.
 	theirs string
 }
@@ -66,38 +56,13 @@ type replacement struct {
 func startReplacement(t *testing.T) *replacement {
 	t.Helper()
 	dir := t.TempDir()
-	node, err := realnode.Start(t.Context(), realnode.Options{Dir: filepath.Join(dir, "cluster"), Name: "replacement", Progress: t.Output()})
-	if err != nil {
+	r := &replacement{realSite: startRealSite(t, "replacement", "", nil), theirs: filepath.Join(dir, "metrics-server")}
+	archive := filepath.Join(dir, "theirs.tar")
+	writeMetricsServer(t, archive)
+	if err := r.node.ImportImage(t.Context(), archive); err != nil {
 		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		// The test's own context is done by now.
-		if err := node.Stop(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
-	r := &replacement{Cluster: node.Cluster(), theirs: filepath.Join(dir, "metrics-server")}
-
-	ours, theirs := filepath.Join(dir, "ours.tar"), filepath.Join(dir, "theirs.tar")
-	builder := image.Builder{Progress: t.Output()}
-	if err := builder.WriteProduct(t.Context(), image.ProductReference, ours); err != nil {
-		t.Fatal(err)
-	}
-	writeMetricsServer(t, theirs)
-	for _, archive := range []string{ours, theirs} {
-		if err := node.ImportImage(t.Context(), archive); err != nil {
-			t.Fatal(err)
-		}
 	}
 	writeMetricsServerManifests(t, r.theirs)
-
-	config, err := r.RESTConfig()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.metrics, err = metricsclient.NewForConfig(config); err != nil {
-		t.Fatal(err)
-	}
 	return r
 }
 
@@ -290,13 +255,4 @@ func (r *replacement) hasUsage(ctx context.Context) error {
 		return fmt.Errorf("%d nodes have usage", len(nodes.Items))
 	}
 	return nil
-}
-
-func (r *replacement) kubectl(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := r.Kubectl(t.Context(), args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
