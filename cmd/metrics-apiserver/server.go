@@ -101,11 +101,11 @@ func (s *server) run(ctx context.Context) error {
 	defer stopFeeding()
 	group, feeding := errgroup.WithContext(feeding)
 	group.Go(func() error {
-		objects.WatchNodes(feeding, s.client, s.selector, s.nodes)
+		objects.WatchNodes(feeding, s.client.CoreV1().RESTClient(), s.selector, s.nodes)
 		return nil
 	})
 	group.Go(func() error {
-		objects.WatchPods(feeding, s.client, s.pods)
+		objects.WatchPods(feeding, s.client.CoreV1().RESTClient(), s.pods)
 		return nil
 	})
 	group.Go(func() error { return s.scraper.Run(feeding) })

@@ -29,9 +29,10 @@ func NewMetrics(register func(...metrics.Registerable)) *Metrics {
 	return m
 }
 
-// served counts one item served at the moment at.
+// served counts one item served at the moment at. A sample that came in while
+// the answer was made can be a little ahead of it.
 func (m *Metrics) served(at, sample storage.Millis) {
 	if m != nil {
-		m.freshness.Observe((at - sample).Duration().Seconds())
+		m.freshness.Observe(max(0, at-sample).Duration().Seconds())
 	}
 }

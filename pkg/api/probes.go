@@ -102,10 +102,10 @@ func (r *readiness) check(at time.Time) error {
 }
 
 // count is how many settled pods on scraped nodes there are, and how many of
-// them have usage.
+// them have usage. A pod whose containers all crash has none, whatever we do.
 func (r *readiness) count(at storage.Millis) (servable, settled int) {
 	for _, pod := range r.source.Pods.AppendList(nil, "") {
-		if pod.Started > at-storage.MillisIn(settledAge) {
+		if pod.Started > at-storage.MillisIn(settledAge) || !pod.HasRunning() {
 			continue
 		}
 		if _, scraped := r.source.Nodes.Get(pod.Node); !scraped {

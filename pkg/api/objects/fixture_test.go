@@ -88,7 +88,7 @@ func checkPods(t *testing.T, pods *Pods) {
 			t.Errorf("namespace %s is held and empty", name)
 		}
 		count += len(ns.pods)
-		if ns.sorted != nil && len(ns.sorted) != len(ns.pods) {
+		if !ns.dirty && len(ns.sorted) != len(ns.pods) {
 			t.Errorf("namespace %s: %d sorted of %d", name, len(ns.sorted), len(ns.pods))
 		}
 		for _, held := range ns.pods {

@@ -18,6 +18,9 @@ import (
 type heldPod struct {
 	pod    atomic.Pointer[Pod]
 	shared sharedParts
+	// gone says that the pod was removed, and only its place in
+	// namespace.sorted is left of it.
+	gone bool
 }
 
 // sharedParts is what a pod has in common with others: one holding of each.

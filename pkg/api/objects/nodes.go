@@ -73,6 +73,9 @@ func (n *Nodes) List() []*corev1.Node {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.mu.sorted != nil { // another reader was quicker
+		return n.mu.sorted
+	}
 	n.mu.sorted = make([]*corev1.Node, 0, len(n.mu.byName))
 	for _, node := range n.mu.byName {
 		n.mu.sorted = append(n.mu.sorted, node)

@@ -40,6 +40,11 @@ func (p *Pod) Query() storage.PodQuery {
 	}
 }
 
+// HasRunning is whether a container of the pod runs.
+func (p *Pod) HasRunning() bool {
+	return slices.ContainsFunc(p.Containers, func(c storage.ContainerStatus) bool { return c.Running })
+}
+
 // GetObjectMeta lets client-go's temporary store, through which a reflector's
 // first list goes, find the key of a pod that was trimmed on its way in.
 func (p *Pod) GetObjectMeta() metav1.Object {

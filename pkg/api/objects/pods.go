@@ -4,7 +4,6 @@
 package objects
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,14 +23,6 @@ type Pods struct {
 		shared partInterners
 	}
 	synced atomic.Bool
-}
-
-// namespace holds the pods of one namespace.
-type namespace struct {
-	pods map[string]*heldPod
-	// sorted is the pods by name; nil where it must be made anew. Once made the
-	// slice is never written, so that readers may keep it.
-	sorted []*heldPod
 }
 
 var _ cache.TransformingStore = (*Pods)(nil)
@@ -116,23 +107,15 @@ func (p *Pods) sortedLocked(namespace string, mayWrite bool) (sorted [][]*heldPo
 		if ns == nil {
 			continue
 		}
-		if ns.sorted == nil {
+		if ns.dirty {
 			if !mayWrite {
 				return nil, false
 			}
-			ns.sort()
+			ns.order()
 		}
 		sorted = append(sorted, ns.sorted)
 	}
 	return sorted, true
-}
-
-func (n *namespace) sort() {
-	n.sorted = make([]*heldPod, 0, len(n.pods))
-	for _, held := range n.pods {
-		n.sorted = append(n.sorted, held)
-	}
-	slices.SortFunc(n.sorted, func(a, b *heldPod) int { return cmp.Compare(a.pod.Load().Name, b.pod.Load().Name) })
 }
 
 // Transformer is cache.TransformingStore's: a reflector's first list is trimmed
@@ -217,11 +200,12 @@ func (p *Pods) setLocked(pod *Pod) *heldPod {
 	held, ok := ns.pods[pod.Name]
 	if !ok {
 		held = &heldPod{}
-		ns.pods[pod.Name] = held
-		ns.sorted = nil
-		p.mu.count++
 	}
 	p.mu.shared.hold(held, pod)
+	if !ok {
+		ns.add(held)
+		p.mu.count++
+	}
 	return held
 }
 
@@ -235,8 +219,7 @@ func (p *Pods) deleteLocked(namespace, name string) {
 		return
 	}
 	p.mu.shared.release(held.shared)
-	delete(ns.pods, name)
-	ns.sorted = nil
+	ns.remove(held)
 	p.mu.count--
 	if len(ns.pods) == 0 {
 		delete(p.mu.namespaces, namespace)

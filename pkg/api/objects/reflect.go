@@ -10,24 +10,25 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 )
 
-// WatchPods keeps pods true to the cluster's running pods until ctx ends. Pods
-// that are not running have no usage, so the API server selects them away.
-func WatchPods(ctx context.Context, client kubernetes.Interface, pods *Pods) {
+// WatchPods keeps pods true to the cluster's running pods until ctx ends; client
+// is the REST client of the core group. It must be the only one to feed pods.
+// Pods that are not running have no usage, so the API server selects them away.
+func WatchPods(ctx context.Context, client cache.Getter, pods *Pods) {
 	running := fields.OneTermEqualSelector("status.phase", string(corev1.PodRunning)).String()
-	lw := cache.NewFilteredListWatchFromClient(client.CoreV1().RESTClient(), "pods", metav1.NamespaceAll, func(o *metav1.ListOptions) {
+	lw := cache.NewFilteredListWatchFromClient(client, "pods", metav1.NamespaceAll, func(o *metav1.ListOptions) {
 		o.FieldSelector = running
 	})
 	run(ctx, "pods", lw, &corev1.Pod{}, pods)
 }
 
 // WatchNodes keeps nodes true to the cluster's nodes that selector matches until
-// ctx ends.
-func WatchNodes(ctx context.Context, client kubernetes.Interface, selector labels.Selector, nodes *Nodes) {
-	lw := cache.NewFilteredListWatchFromClient(client.CoreV1().RESTClient(), "nodes", metav1.NamespaceAll, func(o *metav1.ListOptions) {
+// ctx ends; client is the REST client of the core group. It must be the only
+// one to feed nodes, or events would lose their order.
+func WatchNodes(ctx context.Context, client cache.Getter, selector labels.Selector, nodes *Nodes) {
+	lw := cache.NewFilteredListWatchFromClient(client, "nodes", metav1.NamespaceAll, func(o *metav1.ListOptions) {
 		o.LabelSelector = selector.String()
 	})
 	run(ctx, "nodes", lw, &corev1.Node{}, nodes)

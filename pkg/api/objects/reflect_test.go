@@ -254,7 +254,7 @@ func TestWatchPods(t *testing.T) {
 		pods := NewPods()
 		ctx, stop := context.WithCancel(t.Context())
 		var watching sync.WaitGroup
-		watching.Go(func() { WatchPods(ctx, client, pods) })
+		watching.Go(func() { WatchPods(ctx, client.CoreV1().RESTClient(), pods) })
 
 		synctest.Wait()
 		if pods.HasSynced() || pods.Len() != 0 {
@@ -310,7 +310,7 @@ func TestWatchRelists(t *testing.T) {
 		pods := NewPods()
 		ctx, stop := context.WithCancel(t.Context())
 		var watching sync.WaitGroup
-		watching.Go(func() { WatchPods(ctx, client, pods) })
+		watching.Go(func() { WatchPods(ctx, client.CoreV1().RESTClient(), pods) })
 		synctest.Wait()
 		server.send(watch.Added, typedPod("2", "node-b"))
 		wantPods(t, pods, "", "shop/1", "shop/2")
@@ -343,7 +343,7 @@ func TestWatchNodes(t *testing.T) {
 		must(t, err)
 		ctx, stop := context.WithCancel(t.Context())
 		var watching sync.WaitGroup
-		watching.Go(func() { WatchNodes(ctx, client, selector, nodes) })
+		watching.Go(func() { WatchNodes(ctx, client.CoreV1().RESTClient(), selector, nodes) })
 
 		synctest.Wait()
 		if nodes.HasSynced() || len(nodes.List()) != 0 || len(events.log) != 0 {
