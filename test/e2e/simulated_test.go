@@ -31,6 +31,7 @@ import (
 func TestSimulated(t *testing.T) {
 	for _, minor := range cluster.Minors {
 		t.Run(minor, func(t *testing.T) {
+			t.Parallel()
 			s := startSite(t, minor, 3)
 			s.createWorkload("default", "web", 4, "50m", "64Mi", "8Mi")
 			s.createWorkload("default", "db", 1, "200m", "512Mi", "0")
@@ -382,8 +383,11 @@ func testNodeChurn(t *testing.T, s *site) {
 		t.Fatal(err)
 	}
 	eventually(t, 10*time.Second, "the deleted node is gone", func(ctx context.Context) error {
-		if err := served(ctx); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("%v, want not found", err)
+		switch err := served(ctx); {
+		case err == nil:
+			return errors.New("it is served")
+		case !apierrors.IsNotFound(err):
+			return err
 		}
 		return nil
 	})
