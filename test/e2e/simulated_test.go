@@ -45,6 +45,7 @@ func TestSimulated(t *testing.T) {
 				{"typed clients", testTypedClients},
 				{"raw", testRaw},
 				{"who may read", testAuthorization},
+				{"self", testSelf},
 				{"HPA", testHPA},
 				{"pod recreated", testPodRecreated},
 				{"nodes come and go", testNodeChurn},
@@ -399,6 +400,7 @@ func testNodeChurn(t *testing.T, s *site) {
 		}
 		return nil
 	})
+	s.noSeriesOf(t, "late")
 }
 
 // testServerRestart kills our server and starts it again: its first complete
