@@ -13,12 +13,15 @@ import (
 	"sync"
 )
 
-// Bodies up to maxChunk bytes are read into one buffer of a pool, which doubles
-// when it is full. Larger ones are read into a list of pooled chunks and put
-// together when they are complete, so that an endless body costs no garbage.
+// A body is read into a chunk of a pool that is as long as the node's last body,
+// so that usually one is enough. What is longer gets further chunks, all of one
+// size, and is put together when it is complete. So nothing is ever copied from
+// a buffer into a larger one, and bodies without end use the same few chunks
+// over and over and leave no garbage.
 const (
 	minChunk    = 32 << 10
 	maxChunk    = 1 << 20
+	moreChunk   = 64 << 10
 	chunkSizes  = 6 // minChunk << 0 … minChunk << 5
 	maxStatusIn = 4 << 10
 )
@@ -93,7 +96,7 @@ func (b *body) read(ctx context.Context, r io.Reader, hint int) error {
 	for {
 		last := b.chunks[len(b.chunks)-1]
 		if len(*last) == cap(*last) {
-			if err := b.enlarge(ctx); err != nil {
+			if err := b.add(ctx, moreChunk); err != nil {
 				return err
 			}
 			last = b.chunks[len(b.chunks)-1]
@@ -112,32 +115,25 @@ func (b *body) read(ctx context.Context, r io.Reader, hint int) error {
 	}
 }
 
-// enlarge makes room behind what was read.
-func (b *body) enlarge(ctx context.Context) error {
-	full := b.chunks[len(b.chunks)-1]
-	if cap(*full) == maxChunk {
-		return b.add(ctx, maxChunk)
-	}
-	if err := b.add(ctx, 2*cap(*full)); err != nil {
-		return err
-	}
-	double := b.chunks[len(b.chunks)-1]
-	*double = append(*double, *full...)
-	b.drop()
-	return nil
-}
-
 // join makes the chunks one.
 func (b *body) join(ctx context.Context, total int) error {
-	if len(b.chunks) == 1 {
+	parts := len(b.chunks)
+	if parts == 1 {
 		b.whole = *b.chunks[0]
 		return nil
 	}
-	if err := b.share.grow(ctx, int64(total)); err != nil {
-		return err
+	if total <= maxChunk {
+		if err := b.add(ctx, total); err != nil {
+			return err
+		}
+		b.whole = *b.chunks[parts]
+	} else {
+		if err := b.share.grow(ctx, int64(total)); err != nil {
+			return err
+		}
+		b.whole = make([]byte, 0, total)
 	}
-	b.whole = make([]byte, 0, total)
-	for len(b.chunks) > 0 {
+	for range parts {
 		b.whole = append(b.whole, *b.chunks[0]...)
 		b.drop()
 	}
