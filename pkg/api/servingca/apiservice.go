@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -46,26 +47,29 @@ func (a *apiService) trusts(ca *authority) bool {
 }
 
 // readAPIServices reads those of our APIServices whose bundle is for us to
-// write. One that does not exist is none of them.
+// write. One that does not exist is none of them. Where it fails for one, it
+// returns the others with the error.
 func (k *Keeper) readAPIServices(ctx context.Context) ([]*apiService, error) {
 	var ours []*apiService
+	var errs []error
 	for _, name := range k.options.APIServices {
+		a := &apiService{}
 		raw, err := k.rest.Get().AbsPath(apiServicesPath, name).SetHeader("Accept", "application/json").Do(ctx).Raw()
 		if apierrors.IsNotFound(err) {
 			continue
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read APIService %s: %w", name, err)
+		if err == nil {
+			err = json.Unmarshal(raw, a)
 		}
-		a := &apiService{}
-		if err := json.Unmarshal(raw, a); err != nil {
-			return nil, fmt.Errorf("read APIService %s: %w", name, err)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read APIService %s: %w", name, err))
+			continue
 		}
 		if a.verifies(k.options.Service) {
 			ours = append(ours, a)
 		}
 	}
-	return ours, nil
+	return ours, errors.Join(errs...)
 }
 
 // publish writes the bundle to an APIService, unless it has changed since it was

@@ -35,6 +35,7 @@ type issued struct {
 	signer          *authority
 	cert            *x509.Certificate
 	certPEM, keyPEM []byte
+	renew           time.Time
 }
 
 // Name is dynamiccertificates.CertKeyContentProvider's.
@@ -61,13 +62,15 @@ func (c *Certificate) AddListener(listener dynamiccertificates.Listener) {
 // is time to renew the one there is. It returns when that is next.
 func (c *Certificate) ensure(signer *authority, names []string, now time.Time) (renew time.Time, renewed bool, err error) {
 	current := c.current.Load()
-	if current != nil && current.signer.equal(signer) && validAt(current.cert, now) && now.Before(renewAt(current.cert)) {
-		return renewAt(current.cert), false, nil
+	if current != nil && current.signer.equal(signer) && validAt(current.cert, now) && now.Before(current.renew) {
+		return current.renew, false, nil
 	}
 	next := &issued{signer: signer}
 	if next.cert, next.certPEM, next.keyPEM, err = signer.issue(now, names); err != nil {
 		return time.Time{}, false, err
 	}
+	// Of the time that is left: the backdating is no part of it.
+	next.renew = now.Add(next.cert.NotAfter.Sub(now) / 3 * 2)
 	c.current.Store(next)
 	c.mu.Lock()
 	listeners := c.mu.listeners
@@ -75,5 +78,5 @@ func (c *Certificate) ensure(signer *authority, names []string, now time.Time) (
 	for _, listener := range listeners {
 		listener.Enqueue()
 	}
-	return renewAt(next.cert), true, nil
+	return next.renew, true, nil
 }

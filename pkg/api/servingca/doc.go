@@ -23,9 +23,9 @@
 // answer in our name.
 //
 // A Secret with content that this package did not write, or that is damaged, is
-// never written over; to have a new CA made, somebody has to empty it. So is the
-// key thrown away where it may be known to others. Until then the process goes
-// on with the CA that it read before, if it did.
+// never written over: to have a new CA made, somebody has to empty it. That is
+// also how a key that others may know is replaced. Until then a process goes on
+// with the CA that it read before, if it did.
 //
 // The Keeper's methods may be called concurrently; its callers own nothing that
 // it holds.

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -126,16 +125,12 @@ func (k *Keeper) Ready(ctx context.Context) error {
 // Run keeps what the Keeper is for until ctx ends. It returns nil, when nothing
 // of it runs any more; what fails is logged, counted and tried again.
 func (k *Keeper) Run(ctx context.Context) error {
-	var group errgroup.Group
-	group.Go(func() error {
+	var watches sync.WaitGroup
+	watches.Go(func() {
 		k.watch(ctx, "/api/v1/namespaces/"+k.options.Secret.Namespace+"/secrets", k.options.Secret.Name)
-		return nil
 	})
 	for _, name := range k.options.APIServices {
-		group.Go(func() error {
-			k.watch(ctx, apiServicesPath, name)
-			return nil
-		})
+		watches.Go(func() { k.watch(ctx, apiServicesPath, name) })
 	}
 	backoff := quiet
 	for ctx.Err() == nil {
@@ -150,7 +145,8 @@ func (k *Keeper) Run(ctx context.Context) error {
 		pause(ctx, quiet)
 		k.await(ctx, wait-quiet)
 	}
-	return group.Wait()
+	watches.Wait()
+	return nil
 }
 
 // await waits for that long, or until a watch sees something or ctx ends.
@@ -227,11 +223,11 @@ func (k *Keeper) sync(ctx context.Context) (wake time.Time, err error) {
 	s, wake, err := k.syncSecret(ctx, func(next *authority) bool {
 		return servicesErr == nil && !slices.ContainsFunc(services, func(a *apiService) bool { return !a.trusts(next) })
 	})
-	if err != nil || servicesErr != nil {
+	if err != nil {
 		return wake, errors.Join(err, servicesErr)
 	}
 	bundle := encodeCertificates(s.bundle...)
-	var errs []error
+	errs := []error{servicesErr}
 	for _, a := range services {
 		if bytes.Equal(a.Spec.CABundle, bundle) {
 			continue
