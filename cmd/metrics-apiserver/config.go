@@ -44,8 +44,11 @@ func (o *options) clusterConfig() (*rest.Config, error) {
 
 // serverConfig is the generic API server's configuration.
 func (o *options) serverConfig() (*genericapiserver.Config, error) {
-	if err := o.serving.MaybeDefaultWithSelfSignedCerts("localhost", nil, []net.IP{net.IPv4(127, 0, 0, 1)}); err != nil {
-		return nil, fmt.Errorf("make a serving certificate in --cert-dir: %w", err)
+	// Unless a certificate has been provided for.
+	if o.serving.ServerCert.GeneratedCert == nil {
+		if err := o.serving.MaybeDefaultWithSelfSignedCerts("localhost", nil, []net.IP{net.IPv4(127, 0, 0, 1)}); err != nil {
+			return nil, fmt.Errorf("make a serving certificate in --cert-dir: %w", err)
+		}
 	}
 	if err := o.generic.ComponentGlobalsRegistry.Set(); err != nil {
 		return nil, fmt.Errorf("set feature gates: %w", err)

@@ -28,6 +28,7 @@ type options struct {
 	kubelet        *kubeletOptions
 	generic        *genericoptions.ServerRunOptions
 	serving        *genericoptions.SecureServingOptionsWithLoopback
+	servingCA      *servingCAOptions
 	authentication *genericoptions.DelegatingAuthenticationOptions
 	authorization  *genericoptions.DelegatingAuthorizationOptions
 	audit          *genericoptions.AuditOptions
@@ -42,6 +43,7 @@ func newOptions() *options {
 		kubelet:        newKubeletOptions(),
 		generic:        genericoptions.NewServerRunOptionsForComponent("metrics-apiserver", compatibility.NewComponentGlobalsRegistry()),
 		serving:        genericoptions.NewSecureServingOptions().WithLoopback(),
+		servingCA:      &servingCAOptions{},
 		authentication: genericoptions.NewDelegatingAuthenticationOptions(),
 		authorization:  genericoptions.NewDelegatingAuthorizationOptions(),
 		audit:          genericoptions.NewAuditOptions(),
@@ -68,6 +70,7 @@ func (o *options) flags() (sets cliflag.NamedFlagSets) {
 	o.generic.AddUniversalFlags(sets.FlagSet("generic"))
 	o.kubelet.addFlags(sets.FlagSet("kubelet client"))
 	o.serving.AddFlags(sets.FlagSet("apiserver secure serving"))
+	o.servingCA.addFlags(sets.FlagSet("apiserver secure serving"))
 	o.authentication.AddFlags(sets.FlagSet("apiserver authentication"))
 	o.authorization.AddFlags(sets.FlagSet("apiserver authorization"))
 	o.audit.AddFlags(sets.FlagSet("apiserver audit log"))
@@ -100,6 +103,7 @@ func (o *options) validate() error {
 	}
 	errs = append(errs, o.generic.Validate()...)
 	errs = append(errs, o.serving.Validate()...)
+	errs = append(errs, o.servingCA.validate(o.serving)...)
 	errs = append(errs, o.authentication.Validate()...)
 	errs = append(errs, o.authorization.Validate()...)
 	errs = append(errs, o.audit.Validate()...)

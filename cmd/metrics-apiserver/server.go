@@ -18,6 +18,7 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/servingca"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
@@ -32,6 +33,8 @@ type server struct {
 	scraper  *scraper.Manager
 	targets  scraper.NodeOptions
 	generic  *genericapiserver.GenericAPIServer
+	// servingCA is nil where no CA is kept.
+	servingCA *servingca.Keeper
 }
 
 // newServer wires what the options ask for; it starts nothing.
@@ -60,6 +63,9 @@ func newServer(o *options) (*server, error) {
 		return nil, err
 	}
 
+	if s.servingCA, err = o.servingCA.keeper(s.client, own, o.serving); err != nil {
+		return nil, err
+	}
 	config, err := o.serverConfig()
 	if err != nil {
 		return nil, err
@@ -109,11 +115,17 @@ func (s *server) run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return s.scraper.Run(feeding) })
+	if s.servingCA != nil {
+		group.Go(func() error { return s.servingCA.Run(feeding) })
+	}
 	group.Go(func() error {
 		defer stopFeeding()
 		serving, stopServing := context.WithCancel(ctx)
 		defer stopServing()
 		defer context.AfterFunc(feeding, stopServing)()
+		if err := s.awaitCertificate(serving); err != nil {
+			return err
+		}
 		if err := s.generic.PrepareRun().RunWithContext(serving); err != nil {
 			return fmt.Errorf("serve the API: %w", err)
 		}

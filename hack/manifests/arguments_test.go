@@ -15,7 +15,7 @@ import (
 
 // announced are flags that a component names before the server has them. The
 // list must be empty for a release.
-var announced = []string{"--serving-ca-secret"}
+var announced = []string{}
 
 // TestArgumentsAreKnown hands every container's arguments to the server itself,
 // which refuses a flag it does not have and a value it cannot read.
