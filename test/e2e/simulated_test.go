@@ -468,7 +468,8 @@ func testNamespaceDeletion(t *testing.T, s *site) {
 		t.Fatal(err)
 	}
 	if _, err := s.Kubectl(t.Context(), "delete", "namespace", "doomed", "--timeout=10s"); err != nil {
-		t.Errorf("delete a namespace while all kubelets are down: %v", err)
+		state, _ := s.Kubectl(t.Context(), "get", "namespace", "doomed", "-o", "jsonpath={.status}")
+		t.Errorf("delete a namespace while all kubelets are down: %v: %s", err, state)
 	}
 	for _, node := range s.nodes {
 		node.Resume()
