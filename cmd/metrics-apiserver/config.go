@@ -93,7 +93,7 @@ func (o *options) scraperOptions(cluster *rest.Config, registry metrics.KubeRegi
 		Resolution:     o.metricResolution,
 		RequestTimeout: o.kubelet.requestTimeout,
 		NoSummary:      !o.kubelet.summary,
-		Client:         nodeclient.Options{Config: o.kubelet.restConfig(cluster), AcceptGzip: o.kubelet.gzip},
+		Client:         nodeclient.Options{Config: o.kubelet.access.Config(cluster), AcceptGzip: o.kubelet.gzip},
 		Registry:       registry,
 	}
 }

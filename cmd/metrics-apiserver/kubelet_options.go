@@ -4,7 +4,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,9 +12,9 @@ import (
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/rest"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
 )
 
 // kubeletOptions are how kubelets are reached. All names and meanings are
@@ -24,10 +23,7 @@ type kubeletOptions struct {
 	port                  int
 	useNodeStatusPort     bool
 	preferredAddressTypes []string
-	caFile                string
-	certFile, keyFile     string
-	insecureTLS           bool
-	completelyInsecure    bool
+	access                nodeclient.Access
 	requestTimeout        time.Duration
 	nodeSelector          string
 	summary               bool
@@ -56,11 +52,11 @@ func (o *kubeletOptions) addFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&o.port, "kubelet-port", o.port, "The port of kubelets.")
 	fs.BoolVar(&o.useNodeStatusPort, "kubelet-use-node-status-port", o.useNodeStatusPort, "Use the port in the node's status, where it has one, over --kubelet-port.")
 	fs.StringSliceVar(&o.preferredAddressTypes, "kubelet-preferred-address-types", o.preferredAddressTypes, "The types of node addresses to use, in this order. Where the first cannot be reached, the next is tried.")
-	fs.StringVar(&o.caFile, "kubelet-certificate-authority", o.caFile, "A file with the certificate authorities that sign the kubelets' serving certificates; read again when it changes.")
-	fs.StringVar(&o.certFile, "kubelet-client-certificate", o.certFile, "A client certificate to show to kubelets; read again when it changes.")
-	fs.StringVar(&o.keyFile, "kubelet-client-key", o.keyFile, "The key of --kubelet-client-certificate.")
-	fs.BoolVar(&o.insecureTLS, "kubelet-insecure-tls", o.insecureTLS, "Do not verify the serving certificates of kubelets. Whoever can answer in place of a kubelet then learns our credentials; for testing.")
-	fs.BoolVar(&o.completelyInsecure, "deprecated-kubelet-completely-insecure", o.completelyInsecure, "DEPRECATED: Reach kubelets over plain http, without any credentials.")
+	fs.StringVar(&o.access.CAFile, "kubelet-certificate-authority", o.access.CAFile, "A file with the certificate authorities that sign the kubelets' serving certificates; read again when it changes.")
+	fs.StringVar(&o.access.CertFile, "kubelet-client-certificate", o.access.CertFile, "A client certificate to show to kubelets; read again when it changes.")
+	fs.StringVar(&o.access.KeyFile, "kubelet-client-key", o.access.KeyFile, "The key of --kubelet-client-certificate.")
+	fs.BoolVar(&o.access.InsecureTLS, "kubelet-insecure-tls", o.access.InsecureTLS, "Do not verify the serving certificates of kubelets. Whoever can answer in place of a kubelet then learns our credentials; for testing.")
+	fs.BoolVar(&o.access.CompletelyInsecure, "deprecated-kubelet-completely-insecure", o.access.CompletelyInsecure, "DEPRECATED: Reach kubelets over plain http, without any credentials.")
 	fs.DurationVar(&o.requestTimeout, "kubelet-request-timeout", o.requestTimeout, "The time after which a request to a kubelet is given up.")
 	fs.StringVarP(&o.nodeSelector, "node-selector", "l", o.nodeSelector, "A label selector: only nodes that match are scraped and served, e.g. -l key1=value1,key2!=value2.")
 	fs.BoolVar(&o.summary, "kubelet-summary", o.summary, "Ask a node's /stats/summary for the kubelet's own CPU rates until there are two samples of our own, so that answers are there seconds after a start. Needs get on nodes/stats; without that right, answers come a little later. Not in metrics-server.")
@@ -68,21 +64,8 @@ func (o *kubeletOptions) addFlags(fs *pflag.FlagSet) {
 }
 
 func (o *kubeletOptions) validate() []error {
-	var errs []error
+	errs := []error{o.access.Validate()}
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	together := func(aSet bool, a string, bSet bool, b string) {
-		if aSet && bSet {
-			refuse("%s and %s exclude each other: leave one of them out", a, b)
-		}
-	}
-	together(o.caFile != "", "--kubelet-certificate-authority", o.insecureTLS, "--kubelet-insecure-tls")
-	together(o.keyFile != "", "--kubelet-client-key", o.completelyInsecure, "--deprecated-kubelet-completely-insecure")
-	together(o.certFile != "", "--kubelet-client-certificate", o.completelyInsecure, "--deprecated-kubelet-completely-insecure")
-	together(o.insecureTLS, "--kubelet-insecure-tls", o.completelyInsecure, "--deprecated-kubelet-completely-insecure")
-	together(o.caFile != "", "--kubelet-certificate-authority", o.completelyInsecure, "--deprecated-kubelet-completely-insecure")
-	if (o.keyFile != "") != (o.certFile != "") {
-		errs = append(errs, errors.New("--kubelet-client-key and --kubelet-client-certificate go together: give both or none"))
-	}
 	if o.requestTimeout <= 0 {
 		refuse("--kubelet-request-timeout is %v: must be more than 0", o.requestTimeout)
 	}
@@ -103,35 +86,11 @@ func (o *kubeletOptions) validate() []error {
 	return errs
 }
 
-// restConfig is how to reach kubelets: cluster has our credentials, which
-// kubelets take, too, and the cluster's certificate authority.
-func (o *kubeletOptions) restConfig(cluster *rest.Config) *rest.Config {
-	if o.completelyInsecure {
-		return &rest.Config{}
-	}
-	config := rest.CopyConfig(cluster)
-	if o.insecureTLS {
-		config.TLSClientConfig.Insecure = true
-		config.TLSClientConfig.CAData, config.TLSClientConfig.CAFile = nil, ""
-	}
-	if o.caFile != "" {
-		config.TLSClientConfig.CAData, config.TLSClientConfig.CAFile = nil, o.caFile
-	}
-	if o.certFile != "" {
-		config.TLSClientConfig.CertData, config.TLSClientConfig.CertFile = nil, o.certFile
-		config.TLSClientConfig.KeyData, config.TLSClientConfig.KeyFile = nil, o.keyFile
-	}
-	return config
-}
-
 // nodeOptions are where a node's kubelet is to be found.
 func (o *kubeletOptions) nodeOptions() scraper.NodeOptions {
-	options := scraper.NodeOptions{Port: o.port, UseStatusPort: o.useNodeStatusPort}
+	options := scraper.NodeOptions{Port: o.port, UseStatusPort: o.useNodeStatusPort, Scheme: o.access.Scheme()}
 	for _, t := range o.preferredAddressTypes {
 		options.AddressTypes = append(options.AddressTypes, corev1.NodeAddressType(t))
-	}
-	if o.completelyInsecure {
-		options.Scheme = "http"
 	}
 	return options
 }

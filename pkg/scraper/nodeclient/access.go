@@ -5,6 +5,7 @@ package nodeclient
 
 import (
 	"errors"
+	"fmt"
 
 	"k8s.io/client-go/rest"
 )
@@ -27,20 +28,28 @@ type Access struct {
 	CompletelyInsecure bool
 }
 
-// Validate says what is wrong with the combination.
+// Validate says what is wrong with the combination, in the words of the flags.
 func (a Access) Validate() error {
+	const (
+		ca                 = "--kubelet-certificate-authority"
+		cert, key          = "--kubelet-client-certificate", "--kubelet-client-key"
+		insecure           = "--kubelet-insecure-tls"
+		completelyInsecure = "--deprecated-kubelet-completely-insecure"
+	)
 	var errs []error
-	refuse := func(both bool, text string) {
-		if both {
-			errs = append(errs, errors.New(text))
+	exclude := func(aSet bool, a string, bSet bool, b string) {
+		if aSet && bSet {
+			errs = append(errs, fmt.Errorf("%s and %s exclude each other: leave one of them out", a, b))
 		}
 	}
-	refuse(a.CAFile != "" && a.InsecureTLS, "cannot use both --kubelet-certificate-authority and --kubelet-insecure-tls")
-	refuse((a.CertFile == "") != (a.KeyFile == ""), "need both --kubelet-client-key and --kubelet-client-certificate")
-	refuse(a.KeyFile != "" && a.CompletelyInsecure, "cannot use both --kubelet-client-key and --deprecated-kubelet-completely-insecure")
-	refuse(a.CertFile != "" && a.CompletelyInsecure, "cannot use both --kubelet-client-certificate and --deprecated-kubelet-completely-insecure")
-	refuse(a.InsecureTLS && a.CompletelyInsecure, "cannot use both --kubelet-insecure-tls and --deprecated-kubelet-completely-insecure")
-	refuse(a.CAFile != "" && a.CompletelyInsecure, "cannot use both --kubelet-certificate-authority and --deprecated-kubelet-completely-insecure")
+	exclude(a.CAFile != "", ca, a.InsecureTLS, insecure)
+	exclude(a.InsecureTLS, insecure, a.CompletelyInsecure, completelyInsecure)
+	exclude(a.CAFile != "", ca, a.CompletelyInsecure, completelyInsecure)
+	exclude(a.CertFile != "", cert, a.CompletelyInsecure, completelyInsecure)
+	exclude(a.KeyFile != "", key, a.CompletelyInsecure, completelyInsecure)
+	if (a.CertFile == "") != (a.KeyFile == "") {
+		errs = append(errs, fmt.Errorf("%s and %s go together: give both or none", cert, key))
+	}
 	return errors.Join(errs...)
 }
 
