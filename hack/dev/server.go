@@ -31,6 +31,9 @@ const (
 	// The names that manifests/base gives it in a cluster.
 	serviceNamespace = "kube-system"
 	serviceName      = "metrics-server"
+	// developmentVersion is what the server says of itself. It is the same for
+	// all checkouts, so that an unchanged server is an unchanged file.
+	developmentVersion = "v0.0.0-dev"
 )
 
 // servedAPIs returns the APIServices of our server.
@@ -73,7 +76,8 @@ func deployProcess(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 // buildServer compiles our server to bin, and reports whether bin has changed.
 func buildServer(ctx context.Context, w io.Writer, bin string) (changed bool, err error) {
 	next := bin + ".new"
-	if err := toolchain.BuildPackage(ctx, w, "./cmd/metrics-apiserver", next); err != nil {
+	flags := "-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=" + developmentVersion
+	if err := toolchain.BuildPackage(ctx, w, "./cmd/metrics-apiserver", next, flags); err != nil {
 		return false, err
 	}
 	before, err := hashOf(bin)

@@ -86,6 +86,6 @@ type summaryRefusal struct{ logged atomic.Bool }
 
 func (r *summaryRefusal) report(logger klog.Logger, node string, err error) {
 	if r.logged.CompareAndSwap(false, true) {
-		logger.Info("Nodes refuse /stats/summary, so first answers take two samples; the right is nodes/stats", "node", node, "err", err)
+		logger.Info("A node refuses /stats/summary, so its first answers take two samples; kubelets ask for the right nodes/stats", "node", node, "err", err)
 	}
 }

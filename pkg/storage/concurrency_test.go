@@ -11,8 +11,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// Readers read at latest, which no commit is beyond, and the resolution is such
+// that nothing is stale then.
+const (
+	latest    = epoch + 500*20_000
+	unhurried = 24 * time.Hour
 )
 
 // TestConcurrent commits to, reads and forgets many nodes at once. Commit number
@@ -23,6 +31,7 @@ import (
 func TestConcurrent(t *testing.T) {
 	const nodes, commits, readers = 8, 400, 4
 	store, err := storage.New(storage.Options{
+		Resolution: unhurried,
 		PodStatus: func(string, string) ([]storage.ContainerStatus, bool) {
 			return []storage.ContainerStatus{{Name: "app", Running: true}}, true
 		},
@@ -117,7 +126,7 @@ func (c *counting) answer(k int) *storage.Batch {
 // commit, none older than one read before.
 func readWhole(t *testing.T, store *storage.Store, node string, newest map[string]uint64) {
 	t.Helper()
-	if u, absence := store.Node(node, epoch); absence == storage.Present {
+	if u, absence := store.Node(node, latest); absence == storage.Present {
 		if u.Time != epoch+storage.Millis(u.Memory)*20_000 || u.CPU != u.Memory {
 			t.Errorf("%s: torn: %+v", node, u)
 		}
@@ -128,7 +137,7 @@ func readWhole(t *testing.T, store *storage.Store, node string, newest map[strin
 	}
 	for pod := range 10 {
 		name := fmt.Sprintf("pod-%d", pod)
-		u, absence := store.Pod(storage.PodQuery{Node: node, Namespace: "shop", Name: name}, epoch)
+		u, absence := store.Pod(storage.PodQuery{Node: node, Namespace: "shop", Name: name}, latest)
 		if absence != storage.Present {
 			continue
 		}
@@ -151,8 +160,7 @@ func readWhole(t *testing.T, store *storage.Store, node string, newest map[strin
 // TestConcurrentCommitsOfOneNode holds that they are serialized: what is held
 // after a commit is never older than what it brought.
 func TestConcurrentCommitsOfOneNode(t *testing.T) {
-	const latest = epoch + 500*20_000
-	store, err := storage.New(storage.Options{PodStatus: func(string, string) ([]storage.ContainerStatus, bool) {
+	store, err := storage.New(storage.Options{Resolution: unhurried, PodStatus: func(string, string) ([]storage.ContainerStatus, bool) {
 		runtime.Gosched() // lets others in, in the middle of a commit
 		return nil, false
 	}})
@@ -173,7 +181,7 @@ func TestConcurrentCommitsOfOneNode(t *testing.T) {
 				}
 				newest = max(newest, b.Usage.Time)
 				for range 4 {
-					u, absence := store.Node("node", epoch)
+					u, absence := store.Node("node", latest)
 					if absence != storage.Present || u.Time < newest {
 						t.Errorf("after commit %d: got %+v (%v), was at %d", k+1, u, absence, newest)
 					}

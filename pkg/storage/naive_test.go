@@ -368,7 +368,7 @@ func (n *naive) pod(q storage.PodQuery, now storage.Millis) (storage.PodUsage, s
 		}
 		return storage.PodUsage{}, storage.NotReported
 	}
-	if now-a.usage.Time > n.bound() {
+	if now-a.usage.Time > n.bound() || a.usage.Time > now+2_000 {
 		return storage.PodUsage{}, storage.Stale
 	}
 	if q.Started != 0 && a.usage.Time < q.Started+n.offset {
@@ -389,7 +389,7 @@ func (n *naive) node(now storage.Millis) (storage.NodeUsage, storage.Absence) {
 		return storage.NodeUsage{}, storage.NotScraped
 	case n.selfAnswer == nil:
 		return storage.NodeUsage{}, storage.NoRate
-	case now-n.selfAnswer.Time > n.bound():
+	case now-n.selfAnswer.Time > n.bound() || n.selfAnswer.Time > now+2_000:
 		return storage.NodeUsage{}, storage.Stale
 	}
 	return *n.selfAnswer, storage.Present

@@ -31,8 +31,6 @@ type nodeState struct {
 	// steady is until when a container's start may be from before a change of
 	// offset and yet look recent, by our clock.
 	steady Millis
-	// received is when the newest batch was complete, by our clock.
-	received Millis
 }
 
 // next is the state after batch b; old is never written.
@@ -56,7 +54,7 @@ func (old *nodeState) next(b *Batch, o *Options, result *CommitResult) *nodeStat
 	if batchLayout == nil {
 		batchLayout = &Layout{}
 	}
-	s := &nodeState{batchLayout: batchLayout, layout: batchLayout, offset: b.Offset, base: base, steady: m.steady, received: b.Received}
+	s := &nodeState{batchLayout: batchLayout, layout: batchLayout, offset: b.Offset, base: base, steady: m.steady}
 	if old.layout == batchLayout {
 		s.rows = make([]usageRow, len(old.rows))
 		for i := range s.rows {

@@ -64,50 +64,6 @@ func (s *Store) Commit(b *Batch) (CommitResult, error) {
 // of that node is under way or follows.
 func (s *Store) Forget(node string) { s.nodes.Delete(node) }
 
-// Absence says why there is no usage to serve.
-type Absence uint8
-
-// The reasons for an absence.
-const (
-	// Present: there is an answer.
-	Present Absence = iota
-	// NotScraped: the node has not answered yet.
-	NotScraped
-	// NotReported: the node's answers do not list the pod.
-	NotReported
-	// NoRate: a running container has no CPU rate yet; it takes two samples.
-	NoRate
-	// Stale: the last complete answer is older than the staleness bound.
-	Stale
-	// Predates: the samples are older than the pod's start: they are of an
-	// earlier pod of the same name.
-	Predates
-	// Incomplete: a container runs that the answer lacks.
-	Incomplete
-)
-
-// String is the reason in words, to stand behind "no usage: ".
-func (a Absence) String() string {
-	switch a {
-	case Present:
-		return "present"
-	case NotScraped:
-		return "the node has not answered a scrape yet"
-	case NotReported:
-		return "the node does not report the pod"
-	case NoRate:
-		return "a container has no CPU rate yet, which takes two samples"
-	case Stale:
-		return "the newest samples are older than the staleness bound"
-	case Predates:
-		return "the newest samples are older than the pod's start"
-	case Incomplete:
-		return "a running container has no usage yet"
-	default:
-		return "unknown"
-	}
-}
-
 // PodQuery names a pod as the cluster knows it: usage is joined to the pod when
 // it is read, and taken from no other node than the pod's own.
 type PodQuery struct {
@@ -132,7 +88,7 @@ func (s *Store) Pod(q PodQuery, now Millis) (PodUsage, Absence) {
 	switch {
 	case !answer.known():
 		return PodUsage{}, NoRate
-	case now-answer.usage.Time > s.staleness:
+	case s.stale(answer.usage.Time, now):
 		return PodUsage{}, Stale
 	case q.Started != 0 && answer.usage.Time < q.Started+state.offset:
 		return PodUsage{}, Predates
@@ -140,6 +96,12 @@ func (s *Store) Pod(q PodQuery, now Millis) (PodUsage, Absence) {
 		return PodUsage{}, Incomplete
 	}
 	return answer.usage, Present
+}
+
+// stale is whether what was so at t is not to be served any more. What is ahead
+// of us is from before our own clock was set back, and its age is unknown.
+func (s *Store) stale(t, now Millis) bool {
+	return now-t > s.staleness || t > now+FutureTolerance
 }
 
 // Node is the usage of a node at the moment now, or why there is none.
@@ -150,7 +112,7 @@ func (s *Store) Node(name string, now Millis) (NodeUsage, Absence) {
 		return NodeUsage{}, NotScraped
 	case state.nodeAnswer.Window == 0:
 		return NodeUsage{}, NoRate
-	case now-state.nodeAnswer.Time > s.staleness:
+	case s.stale(state.nodeAnswer.Time, now):
 		return NodeUsage{}, Stale
 	}
 	return state.nodeAnswer, Present
