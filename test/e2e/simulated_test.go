@@ -467,7 +467,8 @@ func testNamespaceDeletion(t *testing.T, s *site) {
 	if _, err := s.Kubectl(t.Context(), "create", "namespace", "doomed"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Kubectl(t.Context(), "delete", "namespace", "doomed", "--timeout=10s"); err != nil {
+	// It takes about 5 s; if an API were unavailable it would take forever.
+	if _, err := s.Kubectl(t.Context(), "delete", "namespace", "doomed", "--timeout=60s"); err != nil {
 		state, _ := s.Kubectl(t.Context(), "get", "namespace", "doomed", "-o", "jsonpath={.status}")
 		t.Errorf("delete a namespace while all kubelets are down: %v: %s", err, state)
 	}

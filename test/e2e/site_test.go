@@ -56,6 +56,14 @@ type site struct {
 // startSite starts a site of that many nodes, without pods.
 func startSite(t *testing.T, minor string, nodes int, serverArgs ...string) *site {
 	t.Helper()
+	s := prepareSite(t, minor, nodes, serverArgs...)
+	s.startServer()
+	return s
+}
+
+// prepareSite is startSite without our server.
+func prepareSite(t *testing.T, minor string, nodes int, serverArgs ...string) *site {
+	t.Helper()
 	s := &site{t: t, serverArgs: serverArgs}
 	s.Cluster = startCluster(t, cluster.Options{
 		Minor: minor,
@@ -86,7 +94,6 @@ func startSite(t *testing.T, minor string, nodes int, serverArgs ...string) *sit
 		s.addNode(fmt.Sprintf("node-%d", i))
 	}
 	s.runPods()
-	s.startServer()
 	return s
 }
 

@@ -215,7 +215,7 @@ func testKubeletAway(t *testing.T, s *realSite) {
 		return nil
 	})
 	s.kubectl(t, "create", "namespace", "doomed")
-	s.kubectl(t, "delete", "namespace", "doomed", "--timeout=10s")
+	s.kubectl(t, "delete", "namespace", "doomed", "--timeout=60s")
 	if away := time.Minute - time.Since(stopped); away > 0 {
 		time.Sleep(away)
 	}
