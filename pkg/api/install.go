@@ -22,7 +22,7 @@ import (
 // Usage is where usage is read from; *storage.Store is one. Its methods are
 // called concurrently.
 type Usage interface {
-	Pod(q storage.PodQuery, now storage.Millis) (storage.PodUsage, storage.Absence)
+	Pod(dst []storage.ContainerUsage, q storage.PodQuery, now storage.Millis) (storage.PodUsage, storage.Absence)
 	Node(name string, now storage.Millis) (storage.NodeUsage, storage.Absence)
 }
 

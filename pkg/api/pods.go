@@ -60,7 +60,7 @@ func (s *podStorage) Get(ctx context.Context, name string, _ *metav1.GetOptions)
 		return nil, podNotFound(name)
 	}
 	at := now()
-	usage, absence := s.source.Usage.Pod(pod.Query(), at)
+	usage, absence := s.source.Usage.Pod(nil, pod.Query(), at)
 	if absence != storage.Present {
 		return nil, podUsageNotFound(namespace, name)
 	}
@@ -80,14 +80,16 @@ func (s *podStorage) List(ctx context.Context, options *metainternalversion.List
 	at := now()
 	pods := s.source.Pods.AppendList(nil, genericapirequest.NamespaceValue(ctx))
 	list := &metrics.PodMetricsList{Items: make([]metrics.PodMetrics, 0, len(pods))}
+	var containers []storage.ContainerUsage
 	for _, pod := range pods {
 		if !matches(pod) {
 			continue
 		}
-		usage, absence := s.source.Usage.Pod(pod.Query(), at)
+		usage, absence := s.source.Usage.Pod(containers[:0], pod.Query(), at)
 		if absence != storage.Present {
 			continue
 		}
+		containers = usage.Containers
 		s.source.Metrics.served(at, usage.Time)
 		list.Items = append(list.Items, podMetrics(pod, &usage, at))
 	}

@@ -104,6 +104,7 @@ func (r *readiness) check(at time.Time) error {
 // count is how many settled pods on scraped nodes there are, and how many of
 // them have usage. A pod whose containers all crash has none, whatever we do.
 func (r *readiness) count(at storage.Millis) (servable, settled int) {
+	var containers []storage.ContainerUsage
 	for _, pod := range r.source.Pods.AppendList(nil, "") {
 		if pod.Started > at-storage.MillisIn(settledAge) || !pod.HasRunning() {
 			continue
@@ -112,7 +113,8 @@ func (r *readiness) count(at storage.Millis) (servable, settled int) {
 			continue
 		}
 		settled++
-		if _, absence := r.source.Usage.Pod(pod.Query(), at); absence == storage.Present {
+		if usage, absence := r.source.Usage.Pod(containers[:0], pod.Query(), at); absence == storage.Present {
+			containers = usage.Containers
 			servable++
 		}
 	}

@@ -42,7 +42,7 @@ type fakeUsage struct {
 	nodes map[string]storage.NodeUsage
 }
 
-func (f *fakeUsage) Pod(q storage.PodQuery, _ storage.Millis) (storage.PodUsage, storage.Absence) {
+func (f *fakeUsage) Pod(_ []storage.ContainerUsage, q storage.PodQuery, _ storage.Millis) (storage.PodUsage, storage.Absence) {
 	usage, ok := f.pods[q.Node+"/"+q.Namespace+"/"+q.Name]
 	if !ok {
 		return storage.PodUsage{}, storage.NotReported

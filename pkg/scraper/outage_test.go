@@ -81,7 +81,7 @@ func (r *rig) stale(name string, age time.Duration) string {
 		return fmt.Sprintf("%s: %v, from %v ago", name, absence, time.Since(usage.Time.Time()))
 	}
 	for _, pod := range kubelettest.Uniform(3, 2, r.epoch).Pods {
-		usage, absence := r.store.Pod(storage.PodQuery{Node: name, Namespace: pod.Namespace, Name: pod.Name}, now)
+		usage, absence := r.store.Pod(nil, storage.PodQuery{Node: name, Namespace: pod.Namespace, Name: pod.Name}, now)
 		if absence != storage.Present || time.Since(usage.Time.Time()) > age {
 			return fmt.Sprintf("%s: pod %s: %v, from %v ago", name, pod.Name, absence, time.Since(usage.Time.Time()))
 		}

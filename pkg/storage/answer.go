@@ -17,7 +17,7 @@ type PodUsage struct {
 	// Time, by our clock, and Window are those of the container with the oldest
 	// sample.
 	Time, Window Millis
-	// Containers is sorted by name, never empty, shared and not to be written.
+	// Containers is sorted by name and never empty.
 	Containers []ContainerUsage
 }
 

@@ -150,7 +150,7 @@ func BenchmarkReadAll(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i := range queries {
-			if u, absence := store.Pod(queries[i], now); absence != storage.Present || len(u.Containers) != benchContainers {
+			if u, absence := store.Pod(nil, queries[i], now); absence != storage.Present || len(u.Containers) != benchContainers {
 				b.Fatalf("%+v: %v", queries[i], absence)
 			}
 		}

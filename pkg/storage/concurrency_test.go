@@ -137,7 +137,7 @@ func readWhole(t *testing.T, store *storage.Store, node string, newest map[strin
 	}
 	for pod := range 10 {
 		name := fmt.Sprintf("pod-%d", pod)
-		u, absence := store.Pod(storage.PodQuery{Node: node, Namespace: "shop", Name: name}, latest)
+		u, absence := store.Pod(nil, storage.PodQuery{Node: node, Namespace: "shop", Name: name}, latest)
 		if absence != storage.Present {
 			continue
 		}

@@ -34,8 +34,7 @@
 //
 // All methods of Store may be called concurrently; commits of one node are
 // serialized. A Batch belongs to its caller again when Commit returns, its
-// Layout is shared and never written. Slices inside PodUsage are shared and
-// must not be written.
+// Layout is shared and never written. What is read is the reader's.
 //
 // The package knows nothing of Kubernetes' types and imports the standard
 // library only.

@@ -47,7 +47,7 @@ func FuzzCommit(f *testing.F) {
 			}
 			for _, name := range []string{"one", "two", "three"} {
 				for _, readAt := range []storage.Millis{now, now + 30_000} {
-					u, absence := store.Pod(storage.PodQuery{Node: "n", Namespace: "shop", Name: name}, readAt)
+					u, absence := store.Pod(nil, storage.PodQuery{Node: "n", Namespace: "shop", Name: name}, readAt)
 					checkServed(t, u, absence, now)
 				}
 			}
@@ -55,7 +55,7 @@ func FuzzCommit(f *testing.F) {
 				checkUsage(t, u.CPU, u.Memory, u.Swap)
 				checkTimes(t, u.Time, u.Window, now)
 			}
-			u, absence := store.Pod(storage.PodQuery{Node: "n", Namespace: "honest", Name: "web"}, now)
+			u, absence := store.Pod(nil, storage.PodQuery{Node: "n", Namespace: "honest", Name: "web"}, now)
 			if calm > 1 && (absence != storage.Present || u.Containers[0].CPU != 200_000_000) {
 				t.Fatalf("the honest pod of commit %d: got %+v (%v)", k, u, absence)
 			}

@@ -93,7 +93,7 @@ func TestJoin(t *testing.T) {
 		scrape(15, app(12, 100)),
 		scrape(30, app(28, 108)),
 		func(s *script) {
-			usage, absence := s.store.Pod(storage.PodQuery{Node: scriptNode, Namespace: "other", Name: "web"}, at(30))
+			usage, absence := s.store.Pod(nil, storage.PodQuery{Node: scriptNode, Namespace: "other", Name: "web"}, at(30))
 			if got := show(usage, absence); got != "not reported" {
 				s.t.Errorf("got %q", got)
 			}

@@ -209,7 +209,7 @@ func (m *model) read(i, step int) {
 		}
 		want, why := n.pod(q, now)
 		for _, store := range []*storage.Store{m.quick, m.merging} {
-			got, absence := store.Pod(q, now)
+			got, absence := store.Pod(nil, q, now)
 			if absence != why || !reflect.DeepEqual(got, want) {
 				m.t.Errorf("step %d: pod %s at %v: got %s, want %s", step, p.name, now-epoch, show(got, absence), show(want, why))
 			}

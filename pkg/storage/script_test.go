@@ -147,7 +147,7 @@ func answers(when float64, pod, want string) step { return answersFrom(when, scr
 func answersFrom(when float64, node, pod, want string) step {
 	return func(s *script) {
 		s.t.Helper()
-		usage, absence := s.store.Pod(storage.PodQuery{
+		usage, absence := s.store.Pod(nil, storage.PodQuery{
 			Node: node, Namespace: "shop", Name: pod, Started: s.started[pod], Containers: s.status[pod],
 		}, at(when))
 		if got := show(usage, absence); got != want {

@@ -74,8 +74,9 @@ type PodQuery struct {
 	Containers []ContainerStatus
 }
 
-// Pod is the usage of a pod at the moment now, or why there is none.
-func (s *Store) Pod(q PodQuery, now Millis) (PodUsage, Absence) {
+// Pod is the usage of a pod at the moment now, or why there is none. The usage's
+// Containers are appended to dst, which may be nil, and are the caller's.
+func (s *Store) Pod(dst []ContainerUsage, q PodQuery, now Millis) (PodUsage, Absence) {
 	state := s.load(q.Node)
 	if state == nil {
 		return PodUsage{}, NotScraped
@@ -95,7 +96,9 @@ func (s *Store) Pod(q PodQuery, now Millis) (PodUsage, Absence) {
 	case !answer.joined && !answer.covers(q.Containers):
 		return PodUsage{}, Incomplete
 	}
-	return answer.usage, Present
+	usage := answer.usage
+	usage.Containers = append(dst, answer.usage.Containers...)[len(dst):]
+	return usage, Present
 }
 
 // stale is whether what was so at t is not to be served any more. What is ahead

@@ -88,7 +88,7 @@ func (c *truth) read() {
 			continue
 		}
 		c.reads++
-		u, absence := c.store.Pod(c.w.query(p), now)
+		u, absence := c.store.Pod(nil, c.w.query(p), now)
 		last := c.given[p.name]
 		if absence != storage.Present {
 			if last.born == p.born && now-last.time <= bound && last.time > c.w.stepped {

@@ -104,7 +104,7 @@ func (i servedItem) served(store *storage.Store, now storage.Millis) string {
 		return b.String()
 	}
 	namespace, name, _ := strings.Cut(i.name, "/")
-	usage, absence := store.Pod(storage.PodQuery{Node: "node0", Namespace: namespace, Name: name}, now)
+	usage, absence := store.Pod(nil, storage.PodQuery{Node: "node0", Namespace: namespace, Name: name}, now)
 	if absence != storage.Present {
 		return "absent\n"
 	}
