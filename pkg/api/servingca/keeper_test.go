@@ -83,6 +83,20 @@ func TestNewInstallation(t *testing.T) {
 			t.Errorf("%d patches of APIServices, want one: the other is not verified", n)
 		}
 
+		families, err := k.options.Registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := map[string]float64{}
+		for _, family := range families {
+			shown[family.GetName()] = family.GetMetric()[0].GetGauge().GetValue()
+		}
+		for name, cert := range map[string]*x509.Certificate{"expiration": f.state().signer.cert, "certificate_expiration": cert} {
+			if got, want := shown["metrics_apiserver_serving_ca_"+name+"_timestamp_seconds"], float64(cert.NotAfter.Unix()); got != want {
+				t.Errorf("the metric of %s says %v, want %v", name, got, want)
+			}
+		}
+
 		// The second step: the other is verified from now on.
 		f.put(betaPath, verifiedAPIService("kube-system", "metrics-server"))
 		pass(quiet)
@@ -333,7 +347,10 @@ func TestDamageLater(t *testing.T) {
 		before := mustServe(t, k, bundle)
 		f.putData(map[string][]byte{signerCertKey: []byte("gone")})
 		written := f.count("update", "patch")
-		pass(3 * certificateLifetime / 4)
+		due := *k.certificate.current.Load()
+		due.renew = time.Now().Add(time.Hour)
+		k.certificate.current.Store(&due)
+		pass(2 * time.Hour)
 		if mustServe(t, k, bundle).Equal(before) {
 			t.Error("the certificate is not renewed")
 		}

@@ -88,7 +88,7 @@ func TestDecade(t *testing.T) {
 	replicas := []*Certificate{{}, {}}
 	known := make([]state, len(replicas)) // What each replica has read last.
 	signers := 0
-	for now := epoch; now.Before(epoch.AddDate(10, 0, 0)); now = now.Add(time.Duration(random.Int64N(int64(12 * time.Hour)))) {
+	for now := epoch; now.Before(epoch.AddDate(10, 0, 0)); now = now.Add(time.Duration(random.Int64N(int64(2 * day)))) {
 		for i := range replicas {
 			if random.IntN(2) == 0 && known[i].signer != nil {
 				continue // This replica looks some other time.
