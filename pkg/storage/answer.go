@@ -30,43 +30,49 @@ type NodeUsage struct {
 
 // podAnswer is the last complete answer of one pod. The zero value is none.
 type podAnswer struct {
-	usage PodUsage
+	// time and window are those of PodUsage.
+	time   Millis
+	window int32
+	// live says that the answer is of the newest commit: then its containers
+	// are the pod's rows that have rowAnswered.
+	live bool
 	// joined is whether the cluster knew the pod when the answer was assembled;
 	// where not, what must be in it is checked when it is read.
 	joined bool
+	// kept is the containers of an answer that is not live.
+	kept *[]ContainerUsage
 }
 
-func (a podAnswer) known() bool { return len(a.usage.Containers) > 0 }
+func (a *podAnswer) known() bool { return a.live || a.kept != nil }
 
 // assemble is the answer of a pod from the rows that its newest batch lists; ok
 // is false while it is incomplete, and then the last complete answer stays.
+// answered[i] says whether row i is part of it.
 //
 // Complete: every container that is listed and every container that runs, as
 // far as the cluster knows, has a rate and a memory reading. A listed container
 // that the cluster says is waiting or terminated is not waited for, so that a
 // crash-looping neighbour never hides a pod; its sample counts only while it is
 // fresh, and does not make the pod's older.
-//
-// The containers are appended to arena, which the answer shares.
-func assemble(arena []ContainerUsage, names []string, rows []usageRow, statuses []ContainerStatus, known bool, m moment) (grown []ContainerUsage, answer podAnswer, ok bool) {
+func assemble(names []string, rows []usageRow, answered []bool, statuses []ContainerStatus, known bool, m moment) (answer podAnswer, ok bool) {
 	if known {
 		for _, s := range statuses {
 			if s.Running && !listed(names, rows, s.Name) {
-				return arena, podAnswer{}, false
+				return podAnswer{}, false
 			}
 		}
 	}
-	first := len(arena)
 	var required, optional oldest
 	for i := range rows {
 		row := &rows[i]
+		answered[i] = false
 		if !row.listed {
 			continue
 		}
 		waitedFor := !known || !stopped(statuses, names[i])
 		if !row.rate.known() || row.sample.Has&HasMemory == 0 {
 			if waitedFor {
-				return arena[:first], podAnswer{}, false
+				return podAnswer{}, false
 			}
 			continue
 		}
@@ -78,27 +84,15 @@ func assemble(arena []ContainerUsage, names []string, rows []usageRow, statuses 
 			}
 			optional.add(row)
 		}
-		arena = append(arena, ContainerUsage{
-			Name:    names[i],
-			CPU:     row.rate.nanoCores,
-			Memory:  row.sample.Memory,
-			Swap:    row.sample.Swap,
-			HasSwap: row.sample.Has&HasSwap != 0,
-		})
-	}
-	if len(arena) == first {
-		return arena, podAnswer{}, false
+		answered[i] = true
 	}
 	if required.row == nil {
 		required = optional
 	}
-	answer.usage = PodUsage{
-		Time:       required.row.served,
-		Window:     required.row.rate.window,
-		Containers: arena[first:len(arena):len(arena)],
+	if required.row == nil {
+		return podAnswer{}, false
 	}
-	answer.joined = known
-	return arena, answer, true
+	return podAnswer{time: required.row.served, window: int32(required.row.rate.window), live: true, joined: known}, true
 }
 
 // oldest finds the row with the oldest sample.
@@ -130,15 +124,15 @@ func stopped(statuses []ContainerStatus, name string) bool {
 	return false
 }
 
-// covers is whether every running container is in the answer.
-func (a podAnswer) covers(statuses []ContainerStatus) bool {
+// covers is whether every running container is among containers.
+func covers(containers []ContainerUsage, statuses []ContainerStatus) bool {
 running:
 	for _, s := range statuses {
 		if !s.Running {
 			continue
 		}
-		for i := range a.usage.Containers {
-			if a.usage.Containers[i].Name == s.Name {
+		for i := range containers {
+			if containers[i].Name == s.Name {
 				continue running
 			}
 		}

@@ -3,8 +3,6 @@
 
 package storage
 
-import "slices"
-
 // nodeState is all that is known of a node after one commit. It is immutable
 // once published.
 type nodeState struct {
@@ -15,8 +13,8 @@ type nodeState struct {
 	// lingers: containers and pods that an earlier batch listed and that may
 	// come back, or still have an answer to give.
 	layout *Layout
-	// rows is parallel to layout.Containers, answers to layout.Pods.
-	rows    []usageRow
+	// columns is parallel to layout.Containers, answers to layout.Pods.
+	columns columns
 	answers []podAnswer
 
 	node       usageRow
@@ -27,7 +25,7 @@ type nodeState struct {
 	// samples have a difference only if they were read in the same base. The
 	// first answer after a change of offset has a base of its own, because its
 	// samples may be from before the node's clock stepped or from after it.
-	base uint32
+	base uint16
 	// steady is until when a container's start may be from before a change of
 	// offset and yet look recent, by our clock.
 	steady Millis
@@ -55,20 +53,22 @@ func (old *nodeState) next(b *Batch, o *Options, result *CommitResult) *nodeStat
 		batchLayout = &Layout{}
 	}
 	s := &nodeState{batchLayout: batchLayout, layout: batchLayout, offset: b.Offset, base: base, steady: m.steady}
+	before := func(pod int) int { return pod }
 	if old.layout == batchLayout {
-		s.rows = make([]usageRow, len(old.rows))
-		for i := range s.rows {
-			s.rows[i] = advance(old.rows[i], true, b.Samples[i], b.estimate(i), m, refuse)
-			s.rows[i].listed = true
+		s.columns = newColumns(old.columns.len())
+		for i := range int32(old.columns.len()) {
+			row := advance(old.columns.at(i), true, b.Samples[i], b.estimate(int(i)), m, refuse)
+			row.listed = true
+			s.columns.append(row)
 		}
-		s.answers = slices.Clone(old.answers)
+		s.answers = make([]podAnswer, len(old.answers))
 	} else {
-		s.merge(old, b, m, refuse)
+		before = s.merge(old, b, m, refuse)
 	}
-	s.answer(o, m)
+	s.answer(old, before, o, m)
 
-	for i := range s.rows {
-		if s.rows[i].listed && !s.rows[i].rate.known() {
+	for i := range s.columns.rows {
+		if k := &s.columns.rows[i]; k.flags&rowListed != 0 && k.window <= 0 {
 			result.Unrated++
 		}
 	}
@@ -89,10 +89,11 @@ func (old *nodeState) next(b *Batch, o *Options, result *CommitResult) *nodeStat
 	return s
 }
 
-// merge fills layout, rows and answers from the old state and a batch whose
-// layout is another. Both are sorted, so it is one pass. A row or an answer
-// that the batch does not list lingers to the staleness bound.
-func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusal)) {
+// merge fills layout, columns and answers, which are empty, from the old state
+// and a batch whose layout is another. Both are sorted, so it is one pass. A row
+// or an answer that the batch does not list lingers to the staleness bound.
+// before is the index that a pod of the new layout had in the old one, or -1.
+func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusal)) (before func(pod int) int) {
 	older, newer := old.layout, s.batchLayout
 	if older == nil {
 		older = &Layout{}
@@ -101,8 +102,8 @@ func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusa
 		Pods:       make([]PodRows, 0, len(newer.Pods)),
 		Containers: make([]string, 0, len(newer.Containers)),
 	}
-	s.rows = make([]usageRow, 0, len(newer.Containers))
-	s.answers = make([]podAnswer, 0, len(newer.Pods))
+	s.columns = newColumns(len(newer.Containers))
+	was := make([]int32, 0, len(newer.Pods))
 
 	i, j := 0, 0 // pods of older and newer
 	for i < len(older.Pods) || j < len(newer.Pods) {
@@ -115,42 +116,43 @@ func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusa
 		default:
 			order = older.Pods[i].compare(newer.Pods[j].Namespace, newer.Pods[j].Name)
 		}
-		var was, is PodRows // empty where one side lacks the pod
-		var answer podAnswer
+		var then, now PodRows // empty where one side lacks the pod
+		at := int32(-1)
 		if order <= 0 {
-			was, answer = older.Pods[i], old.answers[i]
+			then, at = older.Pods[i], int32(i)
 			i++
 		}
 		if order >= 0 {
-			is = newer.Pods[j]
+			now = newer.Pods[j]
 			j++
 		}
-		s.mergePod(merged, old, older, was, b, newer, is, m, refuse)
-		if n := len(merged.Pods); n > len(s.answers) {
-			s.answers = append(s.answers, answer)
-		} else if answer.known() && m.fresh(answer.usage.Time) {
+		s.mergePod(merged, old, older, then, b, newer, now, m, refuse)
+		if len(merged.Pods) > len(was) {
+			was = append(was, at)
+		} else if answer := &old.answers[at]; answer.known() && m.fresh(answer.time) {
 			// No container lingers, but the answer does: it keeps a row of its
 			// own, which nothing lists.
-			name := answer.usage.Containers[0].Name
-			merged.append(ContainerKey{Namespace: was.Namespace, Pod: was.Name, Container: name})
-			s.rows = append(s.rows, usageRow{})
-			s.answers = append(s.answers, answer)
+			merged.append(ContainerKey{Namespace: then.Namespace, Pod: then.Name, Container: older.Containers[then.First]})
+			s.columns.append(usageRow{})
+			was = append(was, at)
 		}
 	}
 	if len(merged.Containers) != len(newer.Containers) || len(merged.Pods) != len(newer.Pods) {
 		s.layout = merged
 	}
+	s.answers = make([]podAnswer, len(was))
+	return func(pod int) int { return int(was[pod]) }
 }
 
 // mergePod merges the rows of one pod.
-func (s *nodeState) mergePod(merged *Layout, old *nodeState, older *Layout, was PodRows, b *Batch, newer *Layout, is PodRows, m moment, refuse func(Refusal)) {
-	i, j := was.First, is.First
-	for i < was.End || j < is.End {
+func (s *nodeState) mergePod(merged *Layout, old *nodeState, older *Layout, then PodRows, b *Batch, newer *Layout, now PodRows, m moment, refuse func(Refusal)) {
+	i, j := then.First, now.First
+	for i < then.End || j < now.End {
 		order := 0
 		switch {
-		case i == was.End:
+		case i == then.End:
 			order = 1
-		case j == is.End:
+		case j == now.End:
 			order = -1
 		case older.Containers[i] < newer.Containers[j]:
 			order = -1
@@ -158,9 +160,9 @@ func (s *nodeState) mergePod(merged *Layout, old *nodeState, older *Layout, was 
 			order = 1
 		}
 		var row usageRow
-		key := ContainerKey{Namespace: was.Namespace, Pod: was.Name}
+		key := ContainerKey{Namespace: then.Namespace, Pod: then.Name}
 		if order <= 0 {
-			row = old.rows[i]
+			row = old.columns.at(i)
 			row.listed = false
 			key.Container = older.Containers[i]
 			i++
@@ -168,38 +170,77 @@ func (s *nodeState) mergePod(merged *Layout, old *nodeState, older *Layout, was 
 		if order >= 0 {
 			row = advance(row, order == 0, b.Samples[j], b.estimate(int(j)), m, refuse)
 			row.listed = true
-			key = ContainerKey{Namespace: is.Namespace, Pod: is.Name, Container: newer.Containers[j]}
+			key = ContainerKey{Namespace: now.Namespace, Pod: now.Name, Container: newer.Containers[j]}
 			j++
 		}
 		if row.listed || m.fresh(row.served) {
 			merged.append(key)
-			s.rows = append(s.rows, row)
+			s.columns.append(row)
 		}
 	}
 }
 
 // answer assembles the answer of every listed pod; where it is incomplete the
-// last complete one stays to the staleness bound. So it does where the new one
-// is beyond that bound already, as when a container that was not waited for is
-// waited for now and the node has long stopped refreshing it.
-func (s *nodeState) answer(o *Options, m moment) {
-	arena := make([]ContainerUsage, 0, len(s.batchLayout.Containers))
+// last complete one, of the old state, stays to the staleness bound. So it does
+// where the new one is beyond that bound already, as when a container that was
+// not waited for is waited for now and the node has long stopped refreshing it.
+func (s *nodeState) answer(old *nodeState, before func(pod int) int, o *Options, m moment) {
+	var rows []usageRow // of one pod at a time
+	var answered []bool
 	for p := range s.layout.Pods {
 		pod := s.layout.Pods[p]
-		rows := s.rows[pod.First:pod.End]
-		if slices.ContainsFunc(rows, func(r usageRow) bool { return r.listed }) {
+		rows, answered = rows[:0], answered[:0]
+		anyListed := false
+		for i := pod.First; i < pod.End; i++ {
+			row := s.columns.at(i)
+			rows, answered = append(rows, row), append(answered, false)
+			anyListed = anyListed || row.listed
+		}
+		was := before(p)
+		stays := was >= 0 && old.answers[was].known() && m.fresh(old.answers[was].time)
+		if anyListed {
 			statuses, known := o.PodStatus(pod.Namespace, pod.Name)
-			grown, answer, ok := assemble(arena, s.layout.Containers[pod.First:pod.End], rows, statuses, known, m)
-			if ok && (m.fresh(answer.usage.Time) || !m.fresh(s.answers[p].usage.Time)) {
-				arena = grown
+			answer, ok := assemble(s.layout.Containers[pod.First:pod.End], rows, answered, statuses, known, m)
+			if ok && (m.fresh(answer.time) || !stays) {
 				s.answers[p] = answer
+				for i := range answered {
+					if answered[i] {
+						s.columns.rows[int(pod.First)+i].flags |= rowAnswered
+					}
+				}
 				continue
 			}
 		}
-		if a := &s.answers[p]; a.known() && !m.fresh(a.usage.Time) {
-			*a = podAnswer{}
+		if stays {
+			s.answers[p] = old.keep(was)
 		}
 	}
+}
+
+// keep is the answer of a pod with its containers in a form that outlives the
+// state's rows.
+func (s *nodeState) keep(pod int) podAnswer {
+	answer := s.answers[pod]
+	if answer.live {
+		containers := s.appendAnswer(nil, pod)
+		answer.live, answer.kept = false, &containers
+	}
+	return answer
+}
+
+// appendAnswer appends the containers of a pod's answer.
+func (s *nodeState) appendAnswer(dst []ContainerUsage, pod int) []ContainerUsage {
+	answer := &s.answers[pod]
+	if answer.kept != nil {
+		return append(dst, *answer.kept...)
+	}
+	rows := s.layout.Pods[pod]
+	for i := rows.First; i < rows.End; i++ {
+		if s.columns.rows[i].flags&rowAnswered != 0 {
+			dst = append(dst, s.columns.usage(i, s.layout.Containers[i]))
+		}
+	}
+	return dst
 }
 
 func (b *Batch) estimate(row int) uint64 {

@@ -36,7 +36,7 @@ type ContainerStatus struct {
 
 // Options of a Store.
 type Options struct {
-	// Resolution is the time between two scrapes of one node; at least 1 s,
+	// Resolution is the time between two scrapes of one node; from 1 s to 24 h,
 	// default 15 s.
 	Resolution time.Duration
 
@@ -59,8 +59,8 @@ func (o Options) withDefaults() Options {
 
 // Validate says what is wrong with the options.
 func (o Options) Validate() error {
-	if o.Resolution != 0 && o.Resolution < time.Second {
-		return fmt.Errorf("storage options: resolution %v: must be at least 1s", o.Resolution)
+	if o.Resolution != 0 && (o.Resolution < time.Second || o.Resolution > 24*time.Hour) {
+		return fmt.Errorf("storage options: resolution %v: must be from 1s to 24h", o.Resolution)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ type usageRow struct {
 	// ahead is the time of the sample last refused as from the future; 0 is none.
 	ahead Millis
 	// base is the time base (see nodeState.base) in which sample.Time was read.
-	base uint32
+	base uint16
 	// listed is whether the newest batch lists the container.
 	listed bool
 }
@@ -38,7 +38,7 @@ type usageRow struct {
 type moment struct {
 	now        Millis // when the answer was complete, by our clock
 	offset     Millis // our clock less the node's
-	base       uint32 // the node's time base
+	base       uint16 // the node's time base
 	steady     Millis // until when a start may be by an earlier time base
 	resolution Millis
 	staleness  Millis

@@ -89,16 +89,16 @@ func (s *Store) Pod(dst []ContainerUsage, q PodQuery, now Millis) (PodUsage, Abs
 	switch {
 	case !answer.known():
 		return PodUsage{}, NoRate
-	case s.stale(answer.usage.Time, now):
+	case s.stale(answer.time, now):
 		return PodUsage{}, Stale
-	case q.Started != 0 && answer.usage.Time < q.Started+state.offset:
+	case q.Started != 0 && answer.time < q.Started+state.offset:
 		return PodUsage{}, Predates
-	case !answer.joined && !answer.covers(q.Containers):
+	}
+	containers := state.appendAnswer(dst, p)[len(dst):]
+	if !answer.joined && !covers(containers, q.Containers) {
 		return PodUsage{}, Incomplete
 	}
-	usage := answer.usage
-	usage.Containers = append(dst, answer.usage.Containers...)[len(dst):]
-	return usage, Present
+	return PodUsage{Time: answer.time, Window: Millis(answer.window), Containers: containers}, Present
 }
 
 // stale is whether what was so at t is not to be served any more. What is ahead
@@ -131,8 +131,15 @@ func (s *Store) Points() (nodes, containers int) {
 		if state.nodeAnswer.Window != 0 {
 			nodes++
 		}
+		for i := range state.columns.rows {
+			if state.columns.rows[i].flags&rowAnswered != 0 {
+				containers++
+			}
+		}
 		for i := range state.answers {
-			containers += len(state.answers[i].usage.Containers)
+			if kept := state.answers[i].kept; kept != nil {
+				containers += len(*kept)
+			}
 		}
 		return true
 	})
