@@ -281,4 +281,3 @@ func failure(r *http.Request, status int) (*http.Response, error) {
 		Status:   metav1.StatusFailure, Code: int32(status), Reason: reason, Message: http.StatusText(status),
 	})
 }
-

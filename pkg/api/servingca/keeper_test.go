@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -57,6 +58,23 @@ func mustServe(t *testing.T, k *Keeper, bundle []byte) *x509.Certificate {
 	return pair.Leaf
 }
 
+// shown is what a self-metric of the Keeper says.
+func shown(t *testing.T, k *Keeper, name string) float64 {
+	t.Helper()
+	families, err := k.options.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "metrics_apiserver_serving_ca_"+name {
+			metric := family.GetMetric()[0]
+			return metric.GetGauge().GetValue() + metric.GetCounter().GetValue() // One of them is absent.
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
+}
+
 func TestNewInstallation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeAPI(t)
@@ -83,16 +101,8 @@ func TestNewInstallation(t *testing.T) {
 			t.Errorf("%d patches of APIServices, want one: the other is not verified", n)
 		}
 
-		families, err := k.options.Registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		shown := map[string]float64{}
-		for _, family := range families {
-			shown[family.GetName()] = family.GetMetric()[0].GetGauge().GetValue()
-		}
 		for name, cert := range map[string]*x509.Certificate{"expiration": f.state().signer.cert, "certificate_expiration": cert} {
-			if got, want := shown["metrics_apiserver_serving_ca_"+name+"_timestamp_seconds"], float64(cert.NotAfter.Unix()); got != want {
+			if got, want := shown(t, k, name+"_timestamp_seconds"), float64(cert.NotAfter.Unix()); got != want {
 				t.Errorf("the metric of %s says %v, want %v", name, got, want)
 			}
 		}
@@ -111,11 +121,16 @@ func TestNewInstallation(t *testing.T) {
 		pass(quiet)
 		mustServe(t, k, f.bundle(v1Path))
 
-		// Another server's APIService of this name is not ours.
-		f.put(v1Path, verifiedAPIService("kube-system", "another"))
-		pass(resync)
-		if bundle := f.bundle(v1Path); bundle != nil {
-			t.Errorf("another server's APIService has our bundle: %s", bundle)
+		// Another server's APIService of this name is not ours, and one that
+		// kube-apiserver serves itself is nobody's.
+		for _, foreign := range []map[string]any{
+			verifiedAPIService("kube-system", "another"), verifiedAPIService("default", "metrics-server"), {"spec": map[string]any{}},
+		} {
+			f.put(v1Path, foreign)
+			pass(resync)
+			if bundle := f.bundle(v1Path); bundle != nil {
+				t.Errorf("%v has our bundle: %s", foreign, bundle)
+			}
 		}
 	})
 }
@@ -174,6 +189,11 @@ func TestReplicas(t *testing.T) {
 		}
 		if mustServe(t, a, bundle).Equal(mustServe(t, b, bundle)) {
 			t.Error("two processes have one certificate")
+		}
+		for _, k := range []*Keeper{a, b} {
+			if n := shown(t, k, "failures_total"); n != 0 {
+				t.Errorf("to come second is taken for a failure, %v times", n)
+			}
 		}
 	})
 }
@@ -400,7 +420,7 @@ func TestReadyStops(t *testing.T) {
 		f := newFakeAPI(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := f.newKeeper().Ready(ctx); err != ctx.Err() || err == nil {
+		if err := f.newKeeper().Ready(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v, want the context's error", err)
 		}
 	})
