@@ -31,8 +31,8 @@ type nodeState struct {
 	steady Millis
 }
 
-// next is the state after batch b; old is never written.
-func (old *nodeState) next(b *Batch, o *Options, result *CommitResult) *nodeState {
+// nextState is the state after batch b; old is never written.
+func nextState(old *nodeState, b *Batch, o *Options, result *CommitResult) *nodeState {
 	m := moment{
 		now:        b.Received,
 		offset:     b.Offset,

@@ -56,7 +56,7 @@ func (s *Store) Commit(b *Batch) (CommitResult, error) {
 	if old == nil {
 		old = &nodeState{offset: b.Offset}
 	}
-	slot.state.Store(old.next(b, &s.options, &result))
+	slot.state.Store(nextState(old, b, &s.options, &result))
 	return result, nil
 }
 

@@ -20,9 +20,6 @@ type world struct {
 	node   string
 	now    storage.Millis // true, and our clock
 	skew   storage.Millis // the node's clock less ours
-	// offset is what we believe of it: our clock less the node's where that is
-	// beyond 2 s, as of the last answer.
-	offset storage.Millis
 	pods   []*worldPod
 	usage  worldContainer
 	layout *storage.Layout
@@ -176,7 +173,7 @@ func (w *world) happen() {
 			w.begin(c)
 			w.inform(p)
 		}
-	case c.fragile && w.chance(0.1), w.chance(0.002):
+	case c.fragile && w.chance(0.1), w.chance(0.002): //nolint:gocritic // Each call is another throw of the dice.
 		if c.running = false; w.chance(0.5) {
 			w.begin(c)
 		}

@@ -53,5 +53,6 @@ func (n *namespace) order() {
 		}
 		merged = append(merged, held)
 	}
-	n.sorted, n.added, n.dirty = append(merged, added...), nil, false
+	merged = append(merged, added...)
+	n.sorted, n.added, n.dirty = merged, nil, false
 }
