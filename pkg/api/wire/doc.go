@@ -1,0 +1,19 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package wire encodes lists of metrics.k8s.io from their parts, in JSON and in
+// protobuf, byte for byte as the typed encoder of k8s.io/apimachinery does, but
+// without building the typed objects and without reflection.
+//
+// A List names its items by a sequence, which is gone through once for JSON and
+// twice for protobuf, whose envelope says the length of the whole up front. What
+// is encoded is written in chunks from a pooled buffer, so that a list of any
+// length takes the same little memory.
+//
+// What cannot change within a list is encoded once: the metadata's fixed fields,
+// and labels, which the pods of one workload share. Labels is the form in which
+// they are kept.
+//
+// The two versions of the API, v1 and v1beta1, have one schema; List.Version is
+// all that differs.
+package wire

@@ -1,0 +1,210 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"encoding/binary"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// The tags of the fields that are written: the field's number and its wire type.
+const (
+	varint  = 0
+	message = 2
+
+	unknownTypeTag     = 1<<3 | message // runtime.Unknown
+	unknownRawTag      = 2<<3 | message
+	unknownEncodingTag = 3<<3 | message
+	unknownContentTag  = 4<<3 | message
+	typeVersionTag     = 1<<3 | message // runtime.TypeMeta
+	typeKindTag        = 2<<3 | message
+	listMetaTag        = 1<<3 | message // PodMetricsList, NodeMetricsList
+	listItemTag        = 2<<3 | message
+	itemMetaTag        = 1<<3 | message // PodMetrics, NodeMetrics
+	itemTimeTag        = 2<<3 | message
+	itemWindowTag      = 3<<3 | message
+	podContainerTag    = 4<<3 | message
+	nodeUsageTag       = 4<<3 | message
+	containerNameTag   = 1<<3 | message // ContainerMetrics
+	containerUsageTag  = 2<<3 | message
+	quantityTag        = 1<<3 | message // Quantity
+	metaNameTag        = 1<<3 | message // ObjectMeta
+	metaGenerateTag    = 2<<3 | message
+	metaNamespaceTag   = 3<<3 | message
+	metaSelfLinkTag    = 4<<3 | message
+	metaUIDTag         = 5<<3 | message
+	metaVersionTag     = 6<<3 | message
+	metaGenerationTag  = 7<<3 | varint
+	metaCreatedTag     = 8<<3 | message
+	secondsTag         = 1<<3 | varint // Timestamp
+	nanosTag           = 2<<3 | varint
+	durationTag        = 1<<3 | varint // Duration
+)
+
+// The parts that are always the same. Fields that are not optional are written
+// even where they are empty.
+const (
+	protobufMagic = "k8s\x00"
+	emptyListMeta = "\x0a\x00\x12\x00\x1a\x00"
+	// unknownEnd is an empty content encoding and type.
+	unknownEnd = "\x1a\x00\x22\x00"
+)
+
+// writeProtobuf writes list as the generated code does the typed list, in the
+// envelope that Kubernetes puts around every object.
+func writeProtobuf(out *chunks, list *List) {
+	encoder := newProtobufEncoder(list)
+	size := fieldSize(len(emptyListMeta))
+	for item := range list.Items {
+		size += fieldSize(encoder.measure(item).total)
+	}
+
+	kind, version := string(list.Kind)+"List", group+"/"+list.Version
+	buf := append(out.buf, protobufMagic...)
+	buf = appendLength(buf, unknownTypeTag, entrySize(len(version), len(kind)))
+	buf = appendField(buf, typeVersionTag, version)
+	buf = appendField(buf, typeKindTag, kind)
+	buf = appendLength(buf, unknownRawTag, size)
+	buf = appendField(buf, listMetaTag, emptyListMeta)
+	for item := range list.Items {
+		if !out.put(encoder.append(buf, item)) {
+			return
+		}
+		buf = out.buf
+	}
+	out.put(append(buf, unknownEnd...))
+}
+
+// protobufEncoder has what all items of a list have in common.
+type protobufEncoder struct {
+	kind Kind
+	// fixed is what lies between an item's namespace and labels.
+	fixed []byte
+}
+
+func newProtobufEncoder(list *List) *protobufEncoder {
+	e := &protobufEncoder{kind: list.Kind}
+	for _, tag := range []byte{metaSelfLinkTag, metaUIDTag, metaVersionTag} {
+		e.fixed = appendField(e.fixed, tag, "")
+	}
+	e.fixed = append(e.fixed, metaGenerationTag, 0)
+	e.fixed = appendTimestamp(e.fixed, metaCreatedTag, list.Created)
+	return e
+}
+
+// itemSizes is the sizes that an item's encoding has to say, less those that are
+// quickly found again.
+type itemSizes struct{ total, meta int }
+
+// measure is the sizes of what append appends for item, without the item's own
+// tag and length.
+func (e *protobufEncoder) measure(item *Item) itemSizes {
+	meta := fieldSize(len(item.Name)) + 2 + fieldSize(len(item.Namespace)) + len(e.fixed) + len(item.Labels)
+	total := fieldSize(meta) + fieldSize(timestampSize(item.Time)) + fieldSize(durationSize(item.Window))
+	if e.kind == NodeMetrics {
+		return itemSizes{total: total + measureUsage(&item.Containers[0]).total, meta: meta}
+	}
+	for i := range item.Containers {
+		container := &item.Containers[i]
+		total += fieldSize(fieldSize(len(container.Name)) + measureUsage(container).total)
+	}
+	return itemSizes{total: total, meta: meta}
+}
+
+// append appends item as an element of a list.
+func (e *protobufEncoder) append(dst []byte, item *Item) []byte {
+	sizes := e.measure(item)
+	dst = appendLength(dst, listItemTag, sizes.total)
+
+	dst = appendLength(dst, itemMetaTag, sizes.meta)
+	dst = appendField(dst, metaNameTag, item.Name)
+	dst = append(dst, metaGenerateTag, 0)
+	dst = appendField(dst, metaNamespaceTag, item.Namespace)
+	dst = append(dst, e.fixed...)
+	dst = append(dst, item.Labels...)
+
+	dst = appendTimestamp(dst, itemTimeTag, item.Time)
+	dst = appendLength(dst, itemWindowTag, durationSize(item.Window))
+	dst = append(dst, durationTag)
+	dst = binary.AppendUvarint(dst, uint64(item.Window.Duration()))
+
+	if e.kind == NodeMetrics {
+		usage := measureUsage(&item.Containers[0])
+		return usage.append(dst, nodeUsageTag)
+	}
+	for i := range item.Containers {
+		container := &item.Containers[i]
+		usage := measureUsage(container)
+		dst = appendLength(dst, podContainerTag, fieldSize(len(container.Name))+usage.total)
+		dst = appendField(dst, containerNameTag, container.Name)
+		dst = usage.append(dst, containerUsageTag)
+	}
+	return dst
+}
+
+// usageQuantities is usage in its textual form, and the size of its entries.
+type usageQuantities struct {
+	cpu, memory, swap quantity
+	hasSwap           bool
+	total             int
+}
+
+// measureUsage is of the usage of a container or a node.
+func measureUsage(usage *storage.ContainerUsage) usageQuantities {
+	q := usageQuantities{cpu: cpuQuantity(usage.CPU), memory: bytesQuantity(usage.Memory)}
+	q.total = quantityEntrySize("cpu", q.cpu) + quantityEntrySize("memory", q.memory)
+	if usage.HasSwap {
+		q.hasSwap, q.swap = true, bytesQuantity(usage.Swap)
+		q.total += quantityEntrySize("swap", q.swap)
+	}
+	return q
+}
+
+// append appends the entries of the map of usage, sorted by key.
+func (u *usageQuantities) append(dst []byte, tag byte) []byte {
+	dst = appendQuantityEntry(dst, tag, "cpu", u.cpu)
+	dst = appendQuantityEntry(dst, tag, "memory", u.memory)
+	if u.hasSwap {
+		dst = appendQuantityEntry(dst, tag, "swap", u.swap)
+	}
+	return dst
+}
+
+// The lengths in an entry are all below 128, a byte each: a quantity has at most
+// 19 digits and a suffix.
+
+// quantityEntrySize is of an entry with its tag.
+func quantityEntrySize(key string, q quantity) int { return 2 + 2 + len(key) + 2 + 2 + q.size() }
+
+func appendQuantityEntry(dst []byte, tag byte, key string, q quantity) []byte {
+	size := byte(q.size())
+	dst = append(dst, tag, 2+byte(len(key))+2+2+size, keyTag, byte(len(key)))
+	dst = append(dst, key...)
+	dst = append(dst, valueTag, 2+size, quantityTag, size)
+	return q.append(dst)
+}
+
+// timestampSize is of the content: none is an empty message.
+func timestampSize(m storage.Millis) int {
+	if m == 0 {
+		return 0
+	}
+	return 1 + varintSize(seconds(m)) + 2
+}
+
+func appendTimestamp(dst []byte, tag byte, m storage.Millis) []byte {
+	dst = appendLength(dst, tag, timestampSize(m))
+	if m == 0 {
+		return dst
+	}
+	dst = append(dst, secondsTag)
+	dst = binary.AppendUvarint(dst, seconds(m))
+	return append(dst, nanosTag, 0)
+}
+
+// seconds is a moment in Unix seconds as a varint takes them.
+func seconds(m storage.Millis) uint64 { return uint64(m.Time().Unix()) }
+
+func durationSize(m storage.Millis) int { return 1 + varintSize(uint64(m.Duration())) }
