@@ -19,6 +19,7 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/openapi"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
 )
 
@@ -89,11 +90,23 @@ func (o *options) serverConfig() (*genericapiserver.Config, error) {
 
 // scraperOptions are how, when and within which bounds nodes are scraped.
 func (o *options) scraperOptions(cluster *rest.Config, registry metrics.KubeRegistry) scraper.Options {
+	bounds := o.kubelet.bounds
 	return scraper.Options{
 		Resolution:     o.metricResolution,
 		RequestTimeout: o.kubelet.requestTimeout,
 		NoSummary:      !o.kubelet.summary,
-		Client:         nodeclient.Options{Config: o.kubelet.access.Config(cluster), AcceptGzip: o.kubelet.gzip},
-		Registry:       registry,
+		Client: nodeclient.Options{
+			Config:             o.kubelet.access.Config(cluster),
+			AcceptGzip:         o.kubelet.gzip,
+			MaxBodyBytes:       bounds.bodyBytes,
+			MaxCompressedBytes: bounds.compressedBytes,
+			MaxInFlightBytes:   bounds.inFlightBytes,
+		},
+		Decoder: kubelet.Options{
+			MaxLineBytes:  bounds.lineBytes,
+			MaxSeries:     bounds.series,
+			MaxContainers: bounds.containers,
+		},
+		Registry: registry,
 	}
 }

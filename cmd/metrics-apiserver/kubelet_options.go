@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/exposition"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
 )
 
@@ -28,6 +29,14 @@ type kubeletOptions struct {
 	nodeSelector          string
 	summary               bool
 	gzip                  bool
+	bounds                kubeletBounds
+}
+
+// kubeletBounds bound what one kubelet's answer can cost us. Each has a counter
+// of how often it was reached.
+type kubeletBounds struct {
+	bodyBytes, compressedBytes, inFlightBytes int64
+	lineBytes, series, containers             int
 }
 
 // addressTypes are the types a Node's addresses can have, in the order of
@@ -45,6 +54,10 @@ func newKubeletOptions() *kubeletOptions {
 		preferredAddressTypes: addressTypes(),
 		requestTimeout:        10 * time.Second,
 		summary:               true,
+		bounds: kubeletBounds{
+			bodyBytes: 16 << 20, compressedBytes: 8 << 20, inFlightBytes: 48 << 20,
+			lineBytes: exposition.MaxLineBytes, series: 100_000, containers: 10_000,
+		},
 	}
 }
 
@@ -61,10 +74,45 @@ func (o *kubeletOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVarP(&o.nodeSelector, "node-selector", "l", o.nodeSelector, "A label selector: only nodes that match are scraped and served, e.g. -l key1=value1,key2!=value2.")
 	fs.BoolVar(&o.summary, "kubelet-summary", o.summary, "Ask a node's /stats/summary for the kubelet's own CPU rates until there are two samples of our own, so that answers are there seconds after a start. Needs get on nodes/stats; without that right, answers come a little later. Not in metrics-server.")
 	fs.BoolVar(&o.gzip, "kubelet-gzip", o.gzip, "Ask kubelets to compress their answers, which saves network and costs CPU on both sides. Not in metrics-server.")
+	o.bounds.addFlags(fs)
+}
+
+func (b *kubeletBounds) addFlags(fs *pflag.FlagSet) {
+	fs.Int64Var(&b.bodyBytes, "kubelet-max-body-bytes", b.bodyBytes, "The longest answer of a kubelet, decompressed; a longer one fails the scrape. Not in metrics-server, like all flags kubelet-max.")
+	fs.Int64Var(&b.compressedBytes, "kubelet-max-compressed-bytes", b.compressedBytes, "The longest compressed answer of a kubelet; a longer one fails the scrape.")
+	fs.Int64Var(&b.inFlightBytes, "kubelet-max-in-flight-bytes", b.inFlightBytes, "The memory that all answers together may take while they are read, at least twice --kubelet-max-body-bytes. A scrape waits for its share.")
+	fs.IntVar(&b.lineBytes, "kubelet-max-line-bytes", b.lineBytes, "The longest line of an answer, at most 65535; a longer one is left out.")
+	fs.IntVar(&b.series, "kubelet-max-series", b.series, "The most series in an answer; more fail the scrape.")
+	fs.IntVar(&b.containers, "kubelet-max-containers", b.containers, "The most containers in an answer; more fail the scrape.")
+}
+
+func (b *kubeletBounds) validate() []error {
+	var errs []error
+	for _, bound := range []struct {
+		flag  string
+		value int64
+	}{
+		{"--kubelet-max-body-bytes", b.bodyBytes},
+		{"--kubelet-max-compressed-bytes", b.compressedBytes},
+		{"--kubelet-max-line-bytes", int64(b.lineBytes)},
+		{"--kubelet-max-series", int64(b.series)},
+		{"--kubelet-max-containers", int64(b.containers)},
+	} {
+		if bound.value < 1 {
+			errs = append(errs, fmt.Errorf("%s is %d: must be at least 1", bound.flag, bound.value))
+		}
+	}
+	if b.inFlightBytes < 2*b.bodyBytes {
+		errs = append(errs, fmt.Errorf("--kubelet-max-in-flight-bytes is %d: must be at least twice --kubelet-max-body-bytes, which is %d", b.inFlightBytes, b.bodyBytes))
+	}
+	if b.lineBytes > exposition.MaxLineBytes {
+		errs = append(errs, fmt.Errorf("--kubelet-max-line-bytes is %d: must be at most %d", b.lineBytes, exposition.MaxLineBytes))
+	}
+	return errs
 }
 
 func (o *kubeletOptions) validate() []error {
-	errs := []error{o.access.Validate()}
+	errs := append(o.bounds.validate(), o.access.Validate())
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if o.requestTimeout <= 0 {
 		refuse("--kubelet-request-timeout is %v: must be more than 0", o.requestTimeout)

@@ -29,6 +29,9 @@ func TestFlags(t *testing.T) {
 	}
 	// What is ours alone.
 	added := map[string]bool{"kubelet-summary": true, "kubelet-gzip": true, "serving-ca-secret": true}
+	for _, bound := range []string{"body-bytes", "compressed-bytes", "in-flight-bytes", "line-bytes", "series", "containers"} {
+		added["kubelet-max-"+bound] = true
+	}
 
 	flags := newCommand().Flags()
 	theirs := map[string]bool{}
@@ -79,6 +82,9 @@ func TestValidate(t *testing.T) {
 		{"--kubelet-port=0", []string{"--kubelet-port is 0: must be from 1 to 65535"}},
 		{"--kubelet-preferred-address-types=InternalIP,Carrier", []string{`has "Carrier"`, "the types are Hostname"}},
 		{"--node-selector=a=b=c", []string{`--node-selector "a=b=c"`}},
+		{"--kubelet-max-series=0", []string{"--kubelet-max-series is 0: must be at least 1"}},
+		{"--kubelet-max-body-bytes=33554432", []string{"--kubelet-max-in-flight-bytes", "at least twice"}},
+		{"--kubelet-max-line-bytes=65536", []string{"at most 65535"}},
 		{"--secure-port=70000", []string{"--secure-port 70000"}},
 		{"--metric-resolution=1s --kubelet-port=99999", []string{"--metric-resolution", "--kubelet-port"}},
 	} {
