@@ -18,6 +18,8 @@ import (
 	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 	"k8s.io/metrics/pkg/client/clientset/versioned"
 	"sigs.k8s.io/yaml"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
 const (
@@ -253,7 +255,7 @@ func TestUnits(t *testing.T) {
 		{huge + 1, huge + 1, "9223372036854775807n", "9223372036854775807"},
 		{1<<64 - 1, 1<<64 - 1, "9223372036854775807n", "9223372036854775807"},
 	} {
-		list := resourceList(c.cpu, c.memory, c.memory, true)
+		list := resourceList(&storage.ContainerUsage{CPU: c.cpu, Memory: c.memory, Swap: c.memory, HasSwap: true})
 		if got := list.Cpu().String(); got != c.wantCPU {
 			t.Errorf("%d nanocores: %s, want %s", c.cpu, got, c.wantCPU)
 		}
@@ -263,7 +265,7 @@ func TestUnits(t *testing.T) {
 		if swap := list[resourceSwap]; swap.String() != c.wantMemory {
 			t.Errorf("%d bytes of swap: %s, want %s", c.memory, swap.String(), c.wantMemory)
 		}
-		if _, ok := resourceList(c.cpu, c.memory, c.memory, false)[resourceSwap]; ok {
+		if _, ok := resourceList(&storage.ContainerUsage{CPU: c.cpu, Memory: c.memory, Swap: c.memory})[resourceSwap]; ok {
 			t.Error("swap where there is none")
 		}
 	}

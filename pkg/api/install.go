@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/metrics/pkg/apis/metrics"
@@ -52,16 +53,24 @@ func (s *Source) synced() error {
 
 // Install puts metrics.k8s.io in both versions into server.
 func Install(server *genericapiserver.GenericAPIServer, source *Source) error {
+	_, err := installGroup(server, source)
+	return err
+}
+
+// installGroup also returns how lists are served, for tests to look into.
+func installGroup(server *genericapiserver.GenericAPIServer, source *Source) (*served, error) {
 	group := genericapiserver.NewDefaultAPIGroupInfo(metrics.GroupName, Scheme, metav1.ParameterCodec, Codecs)
+	versions := []schema.GroupVersion{metricsv1.SchemeGroupVersion, metricsv1beta1.SchemeGroupVersion}
+	served := newServed(group.NegotiatedSerializer, versions)
 	resources := map[string]rest.Storage{
-		"nodes": &nodeStorage{source: source},
-		"pods":  &podStorage{source: source},
+		"nodes": &nodeStorage{source: source, served: served},
+		"pods":  &podStorage{source: source, served: served},
 	}
-	for _, version := range []string{metricsv1.SchemeGroupVersion.Version, metricsv1beta1.SchemeGroupVersion.Version} {
-		group.VersionedResourcesStorageMap[version] = resources
+	for _, version := range versions {
+		group.VersionedResourcesStorageMap[version.Version] = resources
 	}
 	if err := server.InstallAPIGroup(&group); err != nil {
-		return fmt.Errorf("install API group %s: %w", metrics.GroupName, err)
+		return nil, fmt.Errorf("install API group %s: %w", metrics.GroupName, err)
 	}
-	return nil
+	return served, nil
 }

@@ -15,11 +15,15 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/metrics/pkg/apis/metrics"
 
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
 // nodeStorage serves the resource nodes: the usage of nodes.
-type nodeStorage struct{ source *Source }
+type nodeStorage struct {
+	source *Source
+	served *served
+}
 
 var (
 	_ rest.Getter               = (*nodeStorage)(nil)
@@ -62,7 +66,7 @@ func (s *nodeStorage) Get(_ context.Context, name string, _ *metav1.GetOptions) 
 		return nil, nodeUsageNotFound(name)
 	}
 	s.source.Metrics.served(at, usage.Time)
-	object := nodeMetrics(node, &usage, at)
+	object := nodeMetrics(nodeItem(node, &usage), at)
 	return &object, nil
 }
 
@@ -74,38 +78,78 @@ func (s *nodeStorage) List(_ context.Context, options *metainternalversion.ListO
 		return nil, err
 	}
 	byLabel, byField := selectorsOf(options)
-	at := now()
-	nodes := s.source.Nodes.List()
-	list := &metrics.NodeMetricsList{Items: make([]metrics.NodeMetrics, 0, len(nodes))}
-	for _, node := range nodes {
+	parts := &nodeList{at: now()}
+	for _, node := range s.source.Nodes.List() {
 		if !byLabel.Matches(labels.Set(node.Labels)) || !byField.Matches(fields.Set{metadataName: node.Name}) {
 			continue
 		}
-		usage, absence := s.source.Usage.Node(node.Name, at)
+		usage, absence := s.source.Usage.Node(node.Name, parts.at)
 		if absence != storage.Present {
 			continue
 		}
-		s.source.Metrics.served(at, usage.Time)
-		list.Items = append(list.Items, nodeMetrics(node, &usage, at))
+		s.source.Metrics.served(parts.at, usage.Time)
+		parts.nodes = append(parts.nodes, node)
+		parts.usage = append(parts.usage, usage)
 	}
-	return list, nil
+	return s.served.list(parts), nil
 }
 
-func nodeMetrics(node *corev1.Node, usage *storage.NodeUsage, at storage.Millis) metrics.NodeMetrics {
+// nodeList is the parts of a list of nodes' usage: the nodes, and the usage of
+// each in the same order.
+type nodeList struct {
+	at    storage.Millis
+	nodes []*corev1.Node
+	usage []storage.NodeUsage
+}
+
+func (l *nodeList) len() int { return len(l.nodes) }
+
+func (l *nodeList) wire() wire.List {
+	return wire.List{Kind: wire.NodeMetrics, Created: l.at, Items: l.items}
+}
+
+// items is the items of the list.
+func (l *nodeList) items(yield func(*wire.Item) bool) {
+	for i := range l.nodes {
+		if !yield(nodeItem(l.nodes[i], &l.usage[i])) {
+			return
+		}
+	}
+}
+
+func (l *nodeList) typed() runtime.Object {
+	typed := &metrics.NodeMetricsList{Items: make([]metrics.NodeMetrics, 0, len(l.nodes))}
+	for item := range l.items {
+		typed.Items = append(typed.Items, nodeMetrics(item, l.at))
+	}
+	return typed
+}
+
+func nodeItem(node *corev1.Node, usage *storage.NodeUsage) *wire.Item {
+	return &wire.Item{
+		Name:       node.Name,
+		Labels:     wire.LabelsOf(node.Labels),
+		Time:       usage.Time,
+		Window:     usage.Window,
+		Containers: []storage.ContainerUsage{{CPU: usage.CPU, Memory: usage.Memory, Swap: usage.Swap, HasSwap: usage.HasSwap}},
+	}
+}
+
+// nodeMetrics is the served object.
+func nodeMetrics(item *wire.Item, at storage.Millis) metrics.NodeMetrics {
 	return metrics.NodeMetrics{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:              node.Name,
-			Labels:            node.Labels,
-			CreationTimestamp: metav1.NewTime(at.Time()),
-		},
-		Timestamp: metav1.NewTime(usage.Time.Time()),
-		Window:    metav1.Duration{Duration: usage.Window.Duration()},
-		Usage:     resourceList(usage.CPU, usage.Memory, usage.Swap, usage.HasSwap),
+		ObjectMeta: objectMeta(item, at),
+		Timestamp:  metav1.NewTime(item.Time.Time()),
+		Window:     metav1.Duration{Duration: item.Window.Duration()},
+		Usage:      resourceList(&item.Containers[0]),
 	}
 }
 
 // ConvertToTable is rest.TableConvertor's.
 func (*nodeStorage) ConvertToTable(_ context.Context, object, _ runtime.Object) (*metav1.Table, error) {
+	if l, ok := object.(*list); ok {
+		object = l.parts.typed()
+	}
 	var items []metrics.NodeMetrics
 	switch o := object.(type) {
 	case *metrics.NodeMetrics:

@@ -17,11 +17,15 @@ import (
 	"k8s.io/metrics/pkg/apis/metrics"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
 // podStorage serves the resource pods: the usage of running pods.
-type podStorage struct{ source *Source }
+type podStorage struct {
+	source *Source
+	served *served
+}
 
 var (
 	_ rest.Getter               = (*podStorage)(nil)
@@ -65,7 +69,14 @@ func (s *podStorage) Get(ctx context.Context, name string, _ *metav1.GetOptions)
 		return nil, podUsageNotFound(namespace, name)
 	}
 	s.source.Metrics.served(at, usage.Time)
-	object := podMetrics(pod, &usage, at)
+	object := podMetrics(&wire.Item{
+		Namespace:  pod.Namespace,
+		Name:       pod.Name,
+		Labels:     pod.Labels,
+		Time:       usage.Time,
+		Window:     usage.Window,
+		Containers: usage.Containers,
+	}, at)
 	return &object, nil
 }
 
@@ -76,35 +87,75 @@ func (s *podStorage) List(ctx context.Context, options *metainternalversion.List
 	if err := s.source.synced(); err != nil {
 		return nil, err
 	}
-	matches := newPodMatcher(options)
-	at := now()
-	pods := s.source.Pods.AppendList(nil, genericapirequest.NamespaceValue(ctx))
-	list := &metrics.PodMetricsList{Items: make([]metrics.PodMetrics, 0, len(pods))}
+	parts := &podList{at: now()}
+	matcher := newPodMatcher(options)
+	namespace := genericapirequest.NamespaceValue(ctx)
+	if namespace == "" && matcher.all {
+		parts.pods = make([]*objects.Pod, 0, s.source.Pods.Len())
+	}
 	var containers []storage.ContainerUsage
-	for _, pod := range pods {
-		if !matches(pod) {
+	for pod := range s.source.Pods.All(namespace) {
+		if !matcher.matches(pod) {
 			continue
 		}
-		usage, absence := s.source.Usage.Pod(containers[:0], pod.Query(), at)
+		usage, absence := s.source.Usage.Pod(containers[:0], pod.Query(), parts.at)
 		if absence != storage.Present {
 			continue
 		}
 		containers = usage.Containers
-		s.source.Metrics.served(at, usage.Time)
-		list.Items = append(list.Items, podMetrics(pod, &usage, at))
+		s.source.Metrics.served(parts.at, usage.Time)
+		parts.add(pod, &usage)
 	}
-	return list, nil
+	return s.served.list(parts), nil
 }
 
-// newPodMatcher is whether a pod matches the selectors of options.
-func newPodMatcher(options *metainternalversion.ListOptions) func(*objects.Pod) bool {
-	byLabel, byField := selectorsOf(options)
-	if byLabel.Empty() && byField.Empty() {
-		return func(*objects.Pod) bool { return true }
+// podMatcher is whether pods match the selectors of a request.
+type podMatcher struct {
+	byLabel labels.Selector
+	byField fields.Selector
+	// all is that every pod matches.
+	all bool
+	// last is the answer on the labels of the pod before: those that follow upon
+	// each other are often of one workload, whose labels are one string.
+	last struct {
+		labels  wire.Labels
+		matches bool
+		known   bool
 	}
-	return func(pod *objects.Pod) bool {
-		return byLabel.Matches(pod.Labels) &&
-			(byField.Empty() || byField.Matches(fields.Set{metadataName: pod.Name, metadataNamespace: pod.Namespace}))
+}
+
+func newPodMatcher(options *metainternalversion.ListOptions) *podMatcher {
+	m := &podMatcher{}
+	m.byLabel, m.byField = selectorsOf(options)
+	m.all = m.byLabel.Empty() && m.byField.Empty()
+	return m
+}
+
+func (m *podMatcher) matches(pod *objects.Pod) bool {
+	if m.all {
+		return true
+	}
+	if !m.last.known || pod.Labels != m.last.labels {
+		m.last.labels, m.last.matches, m.last.known = pod.Labels, m.byLabel.Matches(pod.Labels), true
+	}
+	return m.last.matches && (m.byField.Empty() || m.byField.Matches(podFields{pod}))
+}
+
+// podFields is the fields of a pod by which it can be selected.
+type podFields struct{ pod *objects.Pod }
+
+// Has is fields.Fields'.
+func (podFields) Has(field string) bool { return field == metadataName || field == metadataNamespace }
+
+// Get is fields.Fields'.
+func (f podFields) Get(field string) string {
+	switch field {
+	case metadataName:
+		return f.pod.Name
+	case metadataNamespace:
+		return f.pod.Namespace
+	default:
+		return ""
 	}
 }
 
@@ -127,31 +178,77 @@ func selectorsOf(options *metainternalversion.ListOptions) (labels.Selector, fie
 	return byLabel, byField
 }
 
-// podMetrics is the served object. Its labels are the pod's own map, which no
-// encoder writes to; its creation is the moment of the answer, as
+// podList is the parts of a list of pods' usage: the pods, and the usage of each
+// in the same order.
+type podList struct {
+	at    storage.Millis
+	pods  []*objects.Pod
+	usage usageLog
+}
+
+func (l *podList) add(pod *objects.Pod, usage *storage.PodUsage) {
+	l.pods = append(l.pods, pod)
+	l.usage.add(l.at, usage)
+}
+
+func (l *podList) len() int { return len(l.pods) }
+
+func (l *podList) wire() wire.List {
+	return wire.List{Kind: wire.PodMetrics, Created: l.at, Items: l.items}
+}
+
+// items is the items of the list, in one place one after the other.
+func (l *podList) items(yield func(*wire.Item) bool) {
+	i := 0
+	for item := range l.usage.all(l.at, &wire.Item{}) {
+		pod := l.pods[i]
+		item.Namespace, item.Name, item.Labels = pod.Namespace, pod.Name, pod.Labels
+		if !yield(item) {
+			return
+		}
+		i++
+	}
+}
+
+func (l *podList) typed() runtime.Object {
+	typed := &metrics.PodMetricsList{Items: make([]metrics.PodMetrics, 0, len(l.pods))}
+	for item := range l.items {
+		typed.Items = append(typed.Items, podMetrics(item, l.at))
+	}
+	return typed
+}
+
+// podMetrics is the served object. Its creation is the moment of the answer, as
 // metrics-server has it.
-func podMetrics(pod *objects.Pod, usage *storage.PodUsage, at storage.Millis) metrics.PodMetrics {
-	containers := make([]metrics.ContainerMetrics, len(usage.Containers))
-	for i := range usage.Containers {
-		c := &usage.Containers[i]
-		containers[i] = metrics.ContainerMetrics{Name: c.Name, Usage: resourceList(c.CPU, c.Memory, c.Swap, c.HasSwap)}
+func podMetrics(item *wire.Item, at storage.Millis) metrics.PodMetrics {
+	containers := make([]metrics.ContainerMetrics, len(item.Containers))
+	for i := range item.Containers {
+		c := &item.Containers[i]
+		containers[i] = metrics.ContainerMetrics{Name: c.Name, Usage: resourceList(c)}
 	}
 	return metrics.PodMetrics{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:              pod.Name,
-			Namespace:         pod.Namespace,
-			Labels:            pod.Labels,
-			CreationTimestamp: metav1.NewTime(at.Time()),
-		},
-		Timestamp:  metav1.NewTime(usage.Time.Time()),
-		Window:     metav1.Duration{Duration: usage.Window.Duration()},
+		ObjectMeta: objectMeta(item, at),
+		Timestamp:  metav1.NewTime(item.Time.Time()),
+		Window:     metav1.Duration{Duration: item.Window.Duration()},
 		Containers: containers,
+	}
+}
+
+func objectMeta(item *wire.Item, at storage.Millis) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name:              item.Name,
+		Namespace:         item.Namespace,
+		Labels:            item.Labels.Set(),
+		CreationTimestamp: metav1.NewTime(at.Time()),
 	}
 }
 
 // ConvertToTable is rest.TableConvertor's: a pod's cells are the sums of its
 // containers.
 func (*podStorage) ConvertToTable(_ context.Context, object, _ runtime.Object) (*metav1.Table, error) {
+	if l, ok := object.(*list); ok {
+		object = l.parts.typed()
+	}
 	var items []metrics.PodMetrics
 	switch o := object.(type) {
 	case *metrics.PodMetrics:

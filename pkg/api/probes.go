@@ -105,7 +105,7 @@ func (r *readiness) check(at time.Time) error {
 // them have usage. A pod whose containers all crash has none, whatever we do.
 func (r *readiness) count(at storage.Millis) (servable, settled int) {
 	var containers []storage.ContainerUsage
-	for _, pod := range r.source.Pods.AppendList(nil, "") {
+	for pod := range r.source.Pods.All("") {
 		if pod.Started > at-storage.MillisIn(settledAge) || !pod.HasRunning() {
 			continue
 		}

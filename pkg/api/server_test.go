@@ -165,7 +165,15 @@ func newWorld(t *testing.T) *Source {
 
 // newServer is a generic API server, with nobody asked who they are or what
 // they may do, that serves source. Its hooks have not been started.
-func newServer(t *testing.T, source *Source, collecting func() error) *genericapiserver.GenericAPIServer {
+func newServer(t testing.TB, source *Source, collecting func() error) *genericapiserver.GenericAPIServer {
+	t.Helper()
+	server, _ := newServerAnd(t, source, collecting)
+	return server
+}
+
+// newServerAnd also tells how lists are served, which may be changed before the
+// first request.
+func newServerAnd(t testing.TB, source *Source, collecting func() error) (*genericapiserver.GenericAPIServer, *served) {
 	t.Helper()
 	config := genericapiserver.NewConfig(Codecs)
 	config.ExternalAddress = "metrics.example:443"
@@ -179,14 +187,15 @@ func newServer(t *testing.T, source *Source, collecting func() error) *genericap
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Destroy)
-	if err := Install(server, source); err != nil {
+	served, err := installGroup(server, source)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := RegisterProbes(server, source, collecting); err != nil {
 		t.Fatal(err)
 	}
 	server.PrepareRun()
-	return server
+	return server, served
 }
 
 // serve is a server of source that can be asked over HTTP.

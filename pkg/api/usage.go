@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
 // resourceSwap is the usage key that kubectl top --show-swap reads.
@@ -15,12 +17,12 @@ const resourceSwap corev1.ResourceName = "swap"
 
 // resourceList is usage as quantities: CPU in decimal nanocores, memory and swap
 // in binary bytes, as metrics-server serves them.
-func resourceList(nanoCores, memory, swap uint64, hasSwap bool) corev1.ResourceList {
+func resourceList(usage *storage.ContainerUsage) corev1.ResourceList {
 	list := make(corev1.ResourceList, 3)
-	list[corev1.ResourceCPU] = *resource.NewScaledQuantity(signed(nanoCores), resource.Nano)
-	list[corev1.ResourceMemory] = *resource.NewQuantity(signed(memory), resource.BinarySI)
-	if hasSwap {
-		list[resourceSwap] = *resource.NewQuantity(signed(swap), resource.BinarySI)
+	list[corev1.ResourceCPU] = *resource.NewScaledQuantity(signed(usage.CPU), resource.Nano)
+	list[corev1.ResourceMemory] = *resource.NewQuantity(signed(usage.Memory), resource.BinarySI)
+	if usage.HasSwap {
+		list[resourceSwap] = *resource.NewQuantity(signed(usage.Swap), resource.BinarySI)
 	}
 	return list
 }

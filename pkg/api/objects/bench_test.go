@@ -6,6 +6,7 @@ package objects
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -60,7 +61,8 @@ func BenchmarkPodMemory(b *testing.B) {
 			for b.Loop() {
 				before := heap()
 				pods := crowd(b, own)
-				pods.AppendList(nil, "") // the sorted slices count, too
+				for range pods.All("") { // the sorted slices count, too
+				}
 				cost = float64(heap()-before) / crowdPods
 				runtime.KeepAlive(pods)
 			}
@@ -83,7 +85,7 @@ func BenchmarkPodList(b *testing.B) {
 	var list []*Pod
 	b.ReportAllocs()
 	for b.Loop() {
-		list = pods.AppendList(nil, "")
+		list = slices.Collect(pods.All(""))
 	}
 	if len(list) != crowdPods {
 		b.Fatalf("%d pods", len(list))
@@ -126,7 +128,7 @@ func BenchmarkPodListAfterChurn(b *testing.B) {
 			for b.Loop() {
 				must(b, pods.Delete(made[i%crowdPods]))
 				must(b, pods.Add(made[i%crowdPods]))
-				list = pods.AppendList(list[:0], "")
+				list = slices.AppendSeq(list[:0], pods.All(""))
 				i++
 			}
 			if len(list) != crowdPods {

@@ -52,7 +52,7 @@ func must(t testing.TB, err error) {
 // podKeys is the pods of a namespace, "namespace/name", in the order given.
 func podKeys(pods *Pods, namespace string) []string {
 	keys := []string{}
-	for _, pod := range pods.AppendList(nil, namespace) {
+	for _, pod := range slices.Collect(pods.All(namespace)) {
 		keys = append(keys, pod.Namespace+"/"+pod.Name)
 	}
 	return keys

@@ -4,12 +4,10 @@
 package objects
 
 import (
-	"slices"
 	"strings"
 	"sync/atomic"
 
-	"k8s.io/apimachinery/pkg/labels"
-
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -25,14 +23,14 @@ type heldPod struct {
 
 // sharedParts is what a pod has in common with others: one holding of each.
 type sharedParts struct {
-	labels          *interned[labels.Set]
+	labels          *interned[wire.Labels]
 	containers      *interned[[]storage.ContainerStatus]
 	node, namespace *interned[string]
 }
 
 // partInterners holds the shared parts of all pods.
 type partInterners struct {
-	labels     interner[labels.Set]
+	labels     interner[wire.Labels]
 	containers interner[[]storage.ContainerStatus]
 	strings    interner[string]
 }
@@ -42,7 +40,7 @@ type partInterners struct {
 func (i *partInterners) hold(place *heldPod, pod *Pod) {
 	before := place.shared
 	place.shared = sharedParts{
-		labels:     i.labels.intern(labelsKey(pod.Labels), pod.Labels),
+		labels:     i.labels.intern(string(pod.Labels), pod.Labels),
 		containers: i.containers.intern(containersKey(pod.Containers), pod.Containers),
 		node:       i.strings.intern(pod.Node, pod.Node),
 		namespace:  i.strings.intern(pod.Namespace, pod.Namespace),
@@ -63,27 +61,6 @@ func (i *partInterners) release(s sharedParts) {
 	i.containers.release(s.containers)
 	i.strings.release(s.node)
 	i.strings.release(s.namespace)
-}
-
-// labelsKey is the same for equal labels only: keys are sorted, and neither a
-// key nor a value can hold a NUL byte.
-func labelsKey(set labels.Set) string {
-	keys := make([]string, 0, len(set))
-	size := 0
-	for key, value := range set {
-		keys = append(keys, key)
-		size += len(key) + len(value) + 2
-	}
-	slices.Sort(keys)
-	var b strings.Builder
-	b.Grow(size)
-	for _, key := range keys {
-		b.WriteString(key)
-		b.WriteByte(0)
-		b.WriteString(set[key])
-		b.WriteByte(0)
-	}
-	return b.String()
 }
 
 // containersKey is the same for equal statuses only: no name holds a control

@@ -104,7 +104,7 @@ func compareLists(t *testing.T, pods *Pods, model map[string]*corev1.Pod, namesp
 	slices.SortFunc(want, func(a, b *corev1.Pod) int {
 		return slices.Compare([]string{a.Namespace, a.Name}, []string{b.Namespace, b.Name})
 	})
-	got := pods.AppendList(nil, namespace)
+	got := slices.Collect(pods.All(namespace))
 	if len(got) != len(want) {
 		t.Errorf("%d pods of %q, want %d", len(got), namespace, len(want))
 		return
@@ -117,7 +117,7 @@ func compareLists(t *testing.T, pods *Pods, model map[string]*corev1.Pod, namesp
 }
 
 func samePod(got *Pod, want *corev1.Pod) bool {
-	if got.Namespace != want.Namespace || got.Name != want.Name || got.Node != want.Spec.NodeName || !maps.Equal(got.Labels, want.Labels) {
+	if got.Namespace != want.Namespace || got.Name != want.Name || got.Node != want.Spec.NodeName || !maps.Equal(got.Labels.Set(), want.Labels) {
 		return false
 	}
 	if len(got.Containers) != len(want.Status.ContainerStatuses) {

@@ -9,17 +9,17 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
 // Pod is what is kept of a running pod. It is immutable.
 type Pod struct {
 	Namespace, Name string
-	// Labels is shared by all pods with equal labels and must not be written.
-	Labels labels.Set
+	// Labels is shared by all pods with equal labels.
+	Labels wire.Labels
 	// Node is spec.nodeName: the only node whose word on this pod counts.
 	Node string
 	// Started is status.startTime, by the clock of the pod's node.
@@ -60,7 +60,7 @@ func trimPod(obj any) (*Pod, error) {
 		pod := &Pod{
 			Namespace:  object.Namespace,
 			Name:       object.Name,
-			Labels:     object.Labels,
+			Labels:     wire.LabelsOf(object.Labels),
 			Node:       object.Spec.NodeName,
 			Containers: containerStatuses(&object.Status),
 		}

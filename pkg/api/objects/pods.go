@@ -4,6 +4,7 @@
 package objects
 
 import (
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -59,15 +60,20 @@ func (p *Pods) Get(namespace, name string) (*Pod, bool) {
 	return held.pod.Load(), true
 }
 
-// AppendList appends the pods of a namespace, sorted by name, or those of all
-// namespaces, sorted by namespace and name, where namespace is "".
-func (p *Pods) AppendList(dst []*Pod, namespace string) []*Pod {
-	for _, held := range p.sorted(namespace) {
-		for _, h := range held {
-			dst = append(dst, h.pod.Load())
+// All is the pods of a namespace, sorted by name, or those of all namespaces,
+// sorted by namespace and name, where namespace is "". It may be gone through
+// while pods come and go: it has the pods that there were at its start, as they
+// are when their turn comes.
+func (p *Pods) All(namespace string) iter.Seq[*Pod] {
+	return func(yield func(*Pod) bool) {
+		for _, held := range p.sorted(namespace) {
+			for _, h := range held {
+				if !yield(h.pod.Load()) {
+					return
+				}
+			}
 		}
 	}
-	return dst
 }
 
 // sorted is the pods of one namespace, or of each namespace in order.

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -88,8 +90,8 @@ func TestPodKeptFields(t *testing.T) {
 	if query := got.Query(); !reflect.DeepEqual(query, want) {
 		t.Errorf("%+v, want %+v", query, want)
 	}
-	if !maps.Equal(got.Labels, object.Labels) {
-		t.Errorf("labels %v", got.Labels)
+	if !maps.Equal(got.Labels.Set(), object.Labels) {
+		t.Errorf("labels %q", got.Labels)
 	}
 	must(t, pods.Update(runningPod("shop", "web-1", "", nil)))
 	if got, _ := pods.Get("shop", "web-1"); got.Started != 0 || got.Node != "" || len(got.Labels) != 0 || len(got.Containers) != 0 {
@@ -138,15 +140,15 @@ func TestPodMoved(t *testing.T) {
 	t.Cleanup(func() { checkPods(t, pods) })
 	must(t, pods.Add(runningPod("shop", "db-0", "node-a", map[string]string{"v": "1"}, "db")))
 	before, _ := pods.Get("shop", "db-0")
-	list := pods.AppendList(nil, "shop")
+	list := slices.Collect(pods.All("shop"))
 
 	// A reflector that missed the deletion sees an update.
 	must(t, pods.Update(runningPod("shop", "db-0", "node-b", map[string]string{"v": "2"}, "db", "proxy")))
 	after, _ := pods.Get("shop", "db-0")
-	if after.Node != "node-b" || after.Labels["v"] != "2" || len(after.Containers) != 2 {
+	if after.Node != "node-b" || after.Labels.Get("v") != "2" || len(after.Containers) != 2 {
 		t.Errorf("%+v", after)
 	}
-	if before.Node != "node-a" || before.Labels["v"] != "1" || list[0] != before {
+	if before.Node != "node-a" || before.Labels.Get("v") != "1" || list[0] != before {
 		t.Errorf("the old one changed: %+v", before)
 	}
 	// The interners have forgotten what only the old one had.
@@ -176,7 +178,7 @@ func TestPodSharing(t *testing.T) {
 	}
 	one, _ := pods.Get("shop", "1")
 	two, _ := pods.Get("shop", "2")
-	if reflect.ValueOf(one.Labels).Pointer() != reflect.ValueOf(two.Labels).Pointer() {
+	if unsafe.StringData(string(one.Labels)) != unsafe.StringData(string(two.Labels)) {
 		t.Error("equal labels are held twice")
 	}
 	if &one.Containers[0] != &two.Containers[0] {
@@ -187,8 +189,8 @@ func TestPodSharing(t *testing.T) {
 	must(t, pods.Add(runningPod("shop", "5", "node-a", map[string]string{"ab": "c"})))
 	must(t, pods.Add(runningPod("shop", "6", "node-a", map[string]string{"a": "", "bc": ""})))
 	for name, want := range map[string]map[string]string{"4": {"a": "bc"}, "5": {"ab": "c"}, "6": {"a": "", "bc": ""}} {
-		if got, _ := pods.Get("shop", name); !maps.Equal(got.Labels, want) {
-			t.Errorf("%s has labels %v, want %v", name, got.Labels, want)
+		if got, _ := pods.Get("shop", name); !maps.Equal(got.Labels.Set(), want) {
+			t.Errorf("%s has labels %q, want %v", name, got.Labels, want)
 		}
 	}
 	// One changes alone.
@@ -290,8 +292,8 @@ func TestPodsConcurrent(t *testing.T) {
 				default:
 				}
 				var before *Pod
-				for _, pod := range pods.AppendList(nil, "") {
-					if pod.Labels["node"] != pod.Node || pod.Containers[0].Name != pod.Node {
+				for _, pod := range slices.Collect(pods.All("")) {
+					if pod.Labels.Get("node") != pod.Node || pod.Containers[0].Name != pod.Node {
 						t.Errorf("half a pod: %+v", pod)
 					}
 					if before != nil && (before.Namespace > pod.Namespace || before.Namespace == pod.Namespace && before.Name >= pod.Name) {
@@ -299,7 +301,8 @@ func TestPodsConcurrent(t *testing.T) {
 					}
 					before = pod
 				}
-				pods.AppendList(nil, "ns-b")
+				for range pods.All("ns-b") {
+				}
 				pods.Get("ns-a", "pod-a")
 				pods.Len()
 			}
