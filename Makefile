@@ -9,8 +9,10 @@ KUBERNETES ?= 1.37
 NODE ?= simulated
 # How long `make fuzz` tries each target.
 FUZZTIME ?= 20s
-# What `make bench` runs.
+# What `make bench-micro` runs, and the flags of `make bench`, such as -nodes=100;
+# `go -C hack/bench run ./cmd/bench -help` says which there are.
 BENCH ?= .
+BENCH_FLAGS ?=
 # What `make image` calls the image, and the file that it writes.
 IMAGE ?= metrics-apiserver:dev
 IMAGE_FILE ?= _output/metrics-apiserver.tar
@@ -35,7 +37,7 @@ test_modules := $(filter-out hack/tools/%,$(patsubst ./%/go.mod,%,$(shell find .
 
 .PHONY: help
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: up
 up: go-version ## Bring the project up on a real cluster here: KUBERNETES=1.37|1.36, NODE=simulated|real
@@ -87,8 +89,13 @@ fuzz: go-version ## Fuzz each target for FUZZTIME=20s
 		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$(dirname $$file)" </dev/null || exit 1; \
 	done
 
+# It compares CPU times and memory, so nothing else should run meanwhile.
 .PHONY: bench
-bench: go-version ## Run the benchmarks that match BENCH=.
+bench: go-version ## Measure against metrics-server and the floors, some 40 minutes: BENCH_FLAGS='-nodes=1000 -steady=5m', or -quick
+	cd hack/bench && go run ./cmd/bench -out=../../docs/benchmarks $(BENCH_FLAGS)
+
+.PHONY: bench-micro
+bench-micro: go-version ## Run the micro-benchmarks that match BENCH=.
 	go test -run='^$$' -bench='$(BENCH)' -benchmem ./pkg/...
 
 .PHONY: lint

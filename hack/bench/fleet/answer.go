@@ -1,0 +1,78 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fleet
+
+import (
+	"compress/gzip"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// piece is how much a kubelet writes at once.
+const piece = 4 << 10
+
+func newCompressor() *gzip.Writer { return gzip.NewWriter(io.Discard) }
+
+// ServeHTTP answers as the kubelet whose address was dialed.
+func (f *Fleet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	node, ok := f.world.NodeAt(addressOf(local))
+	if !ok {
+		http.Error(w, "no kubelet has this address", http.StatusMisdirectedRequest)
+		return
+	}
+	buffer := f.bodies.Get().(*[]byte)
+	defer f.bodies.Put(buffer)
+	body, err := (*buffer)[:0], error(nil)
+	now := time.Now().UnixMilli()
+	compress := false
+	switch r.URL.Path {
+	case "/metrics/resource":
+		f.counts.resource.Add(1)
+		body = f.nodes[node].appendResource(body, now)
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores")
+		// This handler is of the Prometheus library, which compresses.
+		compress = strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
+	case "/stats/summary":
+		f.counts.summary.Add(1)
+		body, err = f.nodes[node].appendSummary(body, now)
+		w.Header().Set("Content-Type", "application/json")
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	*buffer = body
+	f.counts.bytes.Add(int64(len(body)))
+	if compress {
+		f.compress(w, body)
+		return
+	}
+	write(w, body)
+}
+
+func (f *Fleet) compress(w http.ResponseWriter, body []byte) {
+	f.counts.compressed.Add(1)
+	w.Header().Set("Content-Encoding", "gzip")
+	z := f.compressors.Get().(*gzip.Writer)
+	defer f.compressors.Put(z)
+	z.Reset(w)
+	write(z, body)
+	_ = z.Close() // The client has gone.
+}
+
+func write(w io.Writer, body []byte) {
+	for part := range slices.Chunk(body, piece) {
+		if _, err := w.Write(part); err != nil {
+			return // The client has gone.
+		}
+	}
+}

@@ -1,0 +1,106 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package floor
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/world"
+)
+
+// path is the document that is got.
+const path = "/metrics/resource"
+
+// Options of a floor.
+type Options struct {
+	// World has the nodes, whose kubelets listen at Port.
+	World world.World
+	Port  int
+	// Resolution is the time between two requests to a node.
+	Resolution time.Duration
+	// CAFile is the authority of the kubelets' certificates. TokenFile has the
+	// token that is shown to them.
+	CAFile, TokenFile string
+	// Transport is one of [Transports].
+	Transport Transport
+}
+
+// getter gets the document of one node and discards it.
+type getter interface {
+	get(ctx context.Context) error
+}
+
+// Run gets every node's document once a resolution until ctx ends. Documents
+// that cannot be got end it: a floor with failures is none.
+func Run(ctx context.Context, o Options) error {
+	connect, err := o.connector()
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for node := range o.World.Nodes {
+		g := connect(node)
+		group.Go(func() error { return o.loop(ctx, g, node) })
+	}
+	return group.Wait()
+}
+
+// startGap is the time between the first connections of two nodes.
+const startGap = time.Millisecond
+
+// Started returns how long it takes until every node is connected and waits
+// for its moment.
+func (o Options) Started() time.Duration {
+	return time.Duration(o.World.Nodes)*startGap + 3*time.Second
+}
+
+func (o Options) loop(ctx context.Context, g getter, node int) error {
+	name := o.World.Node(node)
+	offset := phase(name, o.Resolution)
+	// The first request, which connects, is made soon, the others at their time.
+	wait := time.Duration(node) * startGap
+	for {
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+		if err := g.get(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("get %s of %s: %w", path, name, err)
+		}
+		past := (time.Now().UnixNano() - int64(offset)) % int64(o.Resolution)
+		wait = o.Resolution - time.Duration(past)
+	}
+}
+
+// phase is when in each period a node is asked: what pkg/scraper has it be.
+func phase(node string, period time.Duration) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(node))
+	sum := h.Sum64()
+	sum ^= sum >> 32
+	sum *= 0x9e3779b97f4a7c15
+	sum ^= sum >> 29
+	return time.Duration(sum % uint64(period))
+}
+
+// token is what the token's file holds now.
+func (o Options) token() (string, error) {
+	b, err := os.ReadFile(o.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	return string(b), nil
+}

@@ -1,0 +1,133 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Options are what to run.
+type Options struct {
+	// Nodes, Pods of each node and Containers of each pod.
+	Nodes, Pods, Containers int
+	// Resolution is the servers' --metric-resolution.
+	Resolution time.Duration
+	// Lifetime is how long a pod lives until another takes its place.
+	Lifetime time.Duration
+	// Warmup is the time from a server's first complete list to the steady
+	// window, Steady that window's length. FloorSteady is that of each floor.
+	Warmup, Steady, FloorSteady time.Duration
+	// Lists is how many full lists of each kind are timed, and HPALists how
+	// many of an HPA's; Rounds10 how often ten full lists are asked for at once.
+	Lists, HPALists, Rounds10 int
+	// AgeLists is how many lists the ages are taken from.
+	AgeLists int
+	// RateTime is how long the rate of an HPA's lists is measured.
+	RateTime time.Duration
+	// Rounds is how often each server is measured.
+	Rounds int
+	// Kubernetes is the minor version of kube-apiserver.
+	Kubernetes string
+	// Measure are what to measure, of [Subjects].
+	Measure []string
+	// Out is where the report is stored. "" stores none.
+	Out string
+	// Profiles is where profiles of the product are stored. "" takes none; with
+	// it, the product runs with --profiling.
+	Profiles string
+	// Progress gets lines about what goes on.
+	Progress io.Writer
+}
+
+// What can be measured.
+const (
+	theirs   = "metrics-server"
+	ours     = "metrics-apiserver"
+	constant = "constant"
+	floors   = "floors"
+)
+
+// Subjects are all that can be measured.
+func Subjects() []string { return []string{theirs, ours, constant, floors} }
+
+// Defaults are the options of a full run.
+func Defaults() Options {
+	return Options{
+		Nodes: 1000, Pods: 30, Containers: 2,
+		Resolution: 15 * time.Second, Lifetime: time.Hour,
+		Warmup: time.Minute, Steady: 5 * time.Minute, FloorSteady: 2 * time.Minute,
+		Lists: 50, HPALists: 3000, Rounds10: 5, AgeLists: 5, RateTime: 10 * time.Second,
+		Rounds: 1, Kubernetes: "1.37", Measure: Subjects(), Progress: io.Discard,
+	}
+}
+
+// Quick are the options of a run that only shows that all works.
+func Quick() Options {
+	o := Defaults()
+	o.Nodes = 50
+	o.Warmup, o.Steady, o.FloorSteady = 0, 20*time.Second, 5*time.Second
+	o.Lists, o.HPALists, o.Rounds10, o.AgeLists, o.RateTime = 10, 200, 2, 2, time.Second
+	return o
+}
+
+// AddFlags defines the flags whose defaults are the options.
+func (o *Options) AddFlags(fs *flag.FlagSet) {
+	fs.IntVar(&o.Nodes, "nodes", o.Nodes, "number of nodes")
+	fs.IntVar(&o.Pods, "pods", o.Pods, "pods of a node")
+	fs.IntVar(&o.Containers, "containers", o.Containers, "containers of a pod")
+	fs.DurationVar(&o.Resolution, "resolution", o.Resolution, "the servers' --metric-resolution")
+	fs.DurationVar(&o.Lifetime, "lifetime", o.Lifetime, "how long a pod lives until another takes its place; 0 is for ever")
+	fs.DurationVar(&o.Warmup, "warmup", o.Warmup, "time between a server's first complete list and its steady window")
+	fs.DurationVar(&o.Steady, "steady", o.Steady, "length of the steady window")
+	fs.DurationVar(&o.FloorSteady, "floor-steady", o.FloorSteady, "length of the steady window of each floor")
+	fs.IntVar(&o.Lists, "lists", o.Lists, "full lists of each kind that are timed, one at a time")
+	fs.IntVar(&o.HPALists, "hpa-lists", o.HPALists, "HPA's lists that are timed")
+	fs.IntVar(&o.Rounds10, "rounds-of-ten", o.Rounds10, "how often ten full lists are asked for at once")
+	fs.IntVar(&o.AgeLists, "age-lists", o.AgeLists, "lists that the ages of samples are taken from")
+	fs.DurationVar(&o.RateTime, "rate-time", o.RateTime, "how long the rate of an HPA's lists is measured")
+	fs.IntVar(&o.Rounds, "rounds", o.Rounds, "how often each server is measured; the table has the medians")
+	fs.StringVar(&o.Kubernetes, "kubernetes", o.Kubernetes, "minor version of kube-apiserver")
+	fs.Func("measure", "what to measure, comma-separated (default "+strings.Join(o.Measure, ",")+")", func(s string) error {
+		o.Measure = strings.Split(s, ",")
+		return nil
+	})
+	fs.StringVar(&o.Out, "out", o.Out, "directory that the report is stored in; empty is nowhere")
+	fs.StringVar(&o.Profiles, "profiles", o.Profiles, "directory that profiles of our server are stored in; it then runs with --profiling")
+}
+
+// Validate says what is wrong with the options.
+func (o Options) Validate() error {
+	var errs []error
+	for _, field := range []struct {
+		name  string
+		value int
+	}{
+		{"nodes", o.Nodes}, {"pods", o.Pods}, {"containers", o.Containers},
+		{"lists", o.Lists}, {"hpa-lists", o.HPALists}, {"rounds-of-ten", o.Rounds10}, {"age-lists", o.AgeLists}, {"rounds", o.Rounds},
+	} {
+		if field.value < 1 {
+			errs = append(errs, fmt.Errorf("-%s is %d: must be at least 1", field.name, field.value))
+		}
+	}
+	if o.Resolution < 10*time.Second {
+		errs = append(errs, fmt.Errorf("-resolution is %v: must be at least 10s", o.Resolution))
+	}
+	for _, subject := range o.Measure {
+		if !slices.Contains(Subjects(), subject) {
+			errs = append(errs, fmt.Errorf("-measure has %q: must be of %v", subject, Subjects()))
+		}
+	}
+	if slices.Contains(o.Measure, constant) && !slices.Contains(o.Measure, ours) {
+		errs = append(errs, fmt.Errorf("-measure has %s, which answers with what %s answered, and not the latter", constant, ours))
+	}
+	return errors.Join(errs...)
+}
+
+func (o Options) measures(subject string) bool { return slices.Contains(o.Measure, subject) }

@@ -1,0 +1,189 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/floor"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/freshness"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/listing"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/procfs"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/report"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/world"
+)
+
+// Run runs the benchmark with its files in dir, which must exist and can be
+// removed afterwards.
+func Run(ctx context.Context, o Options, dir string) (*report.Report, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	// The servers under test need absolute paths.
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("run the benchmark: %w", err)
+	}
+	p, err := build(ctx, o, dir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSite(ctx, o, dir, p)
+	if err != nil {
+		return nil, err
+	}
+	m, err := measureAll(ctx, o, s)
+	if err = errors.Join(err, s.close(context.WithoutCancel(ctx))); err != nil {
+		return nil, err
+	}
+	return m.report(o, s, p), nil
+}
+
+// measured is all figures.
+type measured struct {
+	theirs, ours, empty, constant values
+	floors                        map[floor.Transport]values
+	ages                          []time.Duration // ascending, simulated
+	replaced                      int
+}
+
+// measureAll measures one subject after the other while pods come and go.
+func measureAll(ctx context.Context, o Options, s *site) (*measured, error) {
+	m := &measured{theirs: values{}, ours: values{}, empty: values{}, constant: values{}, floors: map[floor.Transport]values{}}
+	for _, transport := range floor.Transports() {
+		m.floors[transport] = values{}
+	}
+	m.ages = freshness.Options{Resolution: o.Resolution, Containers: o.Containers, Idle: s.world.Idle()}.Ages()
+
+	churning, stop := context.WithCancel(ctx)
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.churn.Run(churning, o.Lifetime) })
+	group.Go(func() error {
+		defer stop()
+		return m.measure(ctx, o, s)
+	})
+	err := group.Wait()
+	m.replaced = s.churn.Replaced()
+	return m, err
+}
+
+func (m *measured) measure(ctx context.Context, o Options, s *site) error {
+	bodies := filepath.Join(s.dir, "bodies")
+	for range o.Rounds {
+		if o.measures(theirs) {
+			if err := s.measureServer(ctx, o, theirs, "", m.theirs); err != nil {
+				return err
+			}
+		}
+		if o.measures(ours) {
+			if err := s.measureServer(ctx, o, ours, bodies, m.ours); err != nil {
+				return err
+			}
+		}
+	}
+	if o.measures(constant) {
+		if err := errors.Join(s.empty(ctx, o, m.empty), s.constants(ctx, o, bodies, m.constant)); err != nil {
+			return err
+		}
+	}
+	if o.measures(floors) {
+		return s.floors(ctx, o, m.floors)
+	}
+	return nil
+}
+
+// measureServer measures one run of a server, from its start to its end. Where
+// bodies is a directory, its answers are stored there.
+func (s *site) measureServer(ctx context.Context, o Options, name, bodies string, v values) (err error) {
+	server, err := s.startServer(name, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, server.process.Failure(), server.stop())
+		if err != nil {
+			err = fmt.Errorf("measure %s: %w", name, err)
+		}
+	}()
+	first, err := server.firstList(ctx)
+	if err != nil {
+		return err
+	}
+	v.add(firstComplete, first.Seconds())
+	fmt.Fprintf(o.Progress, "%s: first complete list after %.1f s\n", name, first.Seconds())
+	if err := pause(ctx, o.Warmup); err != nil {
+		return err
+	}
+	if err := server.steady(ctx, o, v); err != nil {
+		return err
+	}
+	if err := server.ages(ctx, o, v); err != nil {
+		return err
+	}
+	if err := server.fullLists(ctx, o, v); err != nil {
+		return err
+	}
+	if err := server.hpaLists(ctx, o, v); err != nil {
+		return err
+	}
+	if bodies != "" {
+		if err := server.storeBodies(ctx, bodies); err != nil {
+			return err
+		}
+	}
+	if name == ours && o.Profiles != "" {
+		return server.profile(ctx, o)
+	}
+	return nil
+}
+
+// storeBodies stores what the server answers, for the constant server.
+func (s *server) storeBodies(ctx context.Context, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("store answers: %w", err)
+	}
+	one := s.site.hpaList()
+	for name, request := range map[string]listing.Request{
+		"all.json": fullList(listing.JSON, false), "all.protobuf": fullList(listing.Protobuf, false),
+		"one.json": {Path: one.Path, Encoding: listing.JSON}, "one.protobuf": one,
+	} {
+		body, _, err := s.client.Fetch(ctx, request)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), body, 0o600); err != nil {
+			return fmt.Errorf("store answers: %w", err)
+		}
+	}
+	return nil
+}
+
+// report puts the figures together.
+func (m *measured) report(o Options, s *site, p *programs) *report.Report {
+	return &report.Report{
+		Date:     s.world.Epoch,
+		Machine:  procfs.ThisMachine(runtime.NumCPU()),
+		Versions: p.versions,
+		Settings: settings(o, s.world),
+		Rows:     m.rows(o),
+		Notes:    m.notes(o),
+	}
+}
+
+func settings(o Options, w world.World) map[string]string {
+	return map[string]string{
+		"size":   fmt.Sprintf("%d nodes × %d pods × %d containers", w.Nodes, w.Pods, w.Containers),
+		"steady": fmt.Sprintf("%v, floors %v", o.Steady, o.FloorSteady),
+		"rounds": fmt.Sprint(o.Rounds),
+	}
+}

@@ -1,0 +1,185 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package run
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/floor"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/listing"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/report"
+)
+
+// figure names what was measured. Those of full lists are followed by the name
+// of their kind.
+type figure = string
+
+const (
+	cpuPerScrape      figure = "CPU per scrape"      // ms
+	fleetPerScrape    figure = "kubelets' CPU"       // ms a scrape
+	bytesPerScrape    figure = "bytes per scrape"    // kB
+	requestsPerMinute figure = "requests per minute" // of one node
+	steadyRSS         figure = "RSS"                 // MB
+	steadyAnonymous   figure = "anonymous"           // MB
+	firstComplete     figure = "first"               // s
+	age50             figure = "age p50"             // s
+	age99             figure = "age p99"             // s
+	servedPods        figure = "pods served"
+	hpa50             figure = "HPA p50"  // ms
+	hpa99             figure = "HPA p99"  // ms
+	hpaRate           figure = "HPA rate" // 1/s
+	list50            figure = "list p50 "
+	list99            figure = "list p99 "
+	listSize          figure = "list size "    // MB
+	listObjects       figure = "list objects " // thousands
+	listBytes         figure = "list bytes "   // MB
+	ten50             figure = "ten p50 "
+	ten99             figure = "ten p99 "
+	tenPeak           figure = "ten peak " // MB
+)
+
+// values are figures with one number a round.
+type values map[figure][]float64
+
+func (v values) add(f figure, number float64) { v[f] = append(v[f], number) }
+
+// last is the newest number of a figure that has one.
+func (v values) last(f figure) float64 { return v[f][len(v[f])-1] }
+
+// rows are the rows of the report, with the project's goals.
+func (m *measured) rows(o Options) []report.Row {
+	cheapest, name := m.cheapest()
+	rows := []report.Row{
+		m.row("CPU per node scrape", "ms", cpuPerScrape, cheapest, timesFloor(cheapest, 1.25)),
+	}
+	for _, transport := range floor.Transports() {
+		title := "floor: GET and discard over " + string(transport)
+		if transport == name {
+			title += " (the floor)"
+		}
+		rows = append(rows, report.Row{Name: title, Unit: "ms", Floor: m.floors[transport][cpuPerScrape]})
+	}
+	rows = append(rows, m.memoryRows(o)...)
+	rows = append(rows, m.fullListRows()...)
+	rows = append(rows,
+		m.row("HPA's list, p50", "ms", hpa50, m.constant[hpa50], timesFloor(m.constant[hpa50], 1.25)),
+		m.row("HPA's list, p99", "ms", hpa99, m.constant[hpa99], nil),
+		m.row(fmt.Sprintf("HPA's lists over %d connections", connections), "/s", hpaRate, m.constant[hpaRate], atLeast(m.constant[hpaRate], 0.8)),
+		m.row("start to first complete list", "s", firstComplete, nil, &report.Goal{Text: "≤ 4 s", Limit: 4}),
+	)
+	for _, age := range []struct {
+		name     string
+		figure   figure
+		quantile float64
+	}{{"p50", age50, 0.5}, {"p99", age99, 0.99}} {
+		simulated := listing.Quantile(m.ages, age.quantile).Seconds()
+		rows = append(rows, m.row("age of samples, "+age.name+" (floor simulated)", "s", age.figure, []float64{simulated},
+			&report.Goal{Text: "≤ floor + 1 s", Limit: simulated + 1}))
+	}
+	return append(rows,
+		m.row("pods in a full list", "", servedPods, nil, nil),
+		m.row("kubelet requests per node and minute", "", requestsPerMinute, nil, nil),
+		m.row("bytes of an answer", "kB", bytesPerScrape, nil, nil),
+		m.row("the kubelets' own CPU per scrape", "ms", fleetPerScrape, nil, nil),
+	)
+}
+
+func (m *measured) row(name, unit string, f figure, floor []float64, goal *report.Goal) report.Row {
+	return report.Row{Name: name, Unit: unit, Theirs: m.theirs[f], Ours: m.ours[f], Floor: floor, Goal: goal}
+}
+
+// cheapest is the CPU per scrape of the cheapest floor.
+func (m *measured) cheapest() (numbers []float64, name floor.Transport) {
+	least := math.Inf(1)
+	for _, transport := range floor.Transports() {
+		if median, ok := report.Median(m.floors[transport][cpuPerScrape]); ok && median < least {
+			least, numbers, name = median, m.floors[transport][cpuPerScrape], transport
+		}
+	}
+	return numbers, name
+}
+
+// memoryRows are what is resident. The goals are those for 1,000 nodes of 30
+// pods; for other sizes they follow from what a node and a pod may take.
+func (m *measured) memoryRows(o Options) []report.Row {
+	const (
+		perNode, perPod = 50e3 / megabyte, 1.2e3 / megabyte
+		atDefaults      = 160
+		peakOver        = 210.0 / atDefaults
+	)
+	nodes, pods := float64(o.Nodes), float64(o.Nodes*o.Pods)
+	steady, known := atDefaults, true
+	limit := float64(steady)
+	text := "≤ 160 MB"
+	if o.Nodes != 1000 || o.Pods != 30 {
+		var empty float64
+		empty, known = report.Median(m.empty[steadyRSS])
+		limit = empty + nodes*perNode + pods*perPod
+		text = fmt.Sprintf("≤ empty + 50 kB a node + 1.2 kB a pod = %.0f MB", limit)
+	}
+	var goal, peak *report.Goal
+	if known {
+		goal = &report.Goal{Text: text, Limit: limit}
+		peak = &report.Goal{Text: fmt.Sprintf("≤ %.0f MB", limit*peakOver), Limit: limit * peakOver}
+	}
+	return []report.Row{
+		m.row("resident memory, steady (VmRSS); floor: an empty API server", "MB", steadyRSS, m.empty[steadyRSS], goal),
+		m.row("of it anonymous (RssAnon)", "MB", steadyAnonymous, m.empty[steadyAnonymous], nil),
+		{Name: fmt.Sprintf("floor: %d idle TLS connections, net/http over HTTP/1.1", o.Nodes), Unit: "MB", Floor: m.floors[floor.HTTP1][steadyRSS]},
+		{Name: fmt.Sprintf("floor: %d idle TLS connections, nodeclient", o.Nodes), Unit: "MB", Floor: m.floors[floor.NodeClient][steadyRSS]},
+		m.row("peak under ten full lists at once (VmHWM), JSON", "MB", tenPeak+"JSON", m.constant[tenPeak+"JSON"], peak),
+		m.row("peak under ten full lists at once, JSON, gzip", "MB", tenPeak+"JSON, gzip", m.constant[tenPeak+"JSON, gzip"], peak),
+	}
+}
+
+// fullListRows are those of the lists of all pods.
+func (m *measured) fullListRows() []report.Row {
+	var rows []report.Row
+	for _, kind := range fullKinds() {
+		row := func(name, unit string, f figure, factor float64) {
+			floor := m.constant[f+kind.name]
+			rows = append(rows, m.row("full list, "+kind.name+", "+name, unit, f+kind.name, floor, timesFloor(floor, factor)))
+		}
+		row("size", "MB", listSize, 0)
+		row("p50", "ms", list50, 1.5)
+		row("p99", "ms", list99, 0)
+		row("ten at once, p50", "ms", ten50, 1.5)
+		row("ten at once, p99", "ms", ten99, 0)
+		row("objects allocated", "k", listObjects, 0)
+		row("bytes allocated", "MB", listBytes, 0)
+	}
+	return rows
+}
+
+// timesFloor is the goal of at most factor times a floor; 0 is none.
+func timesFloor(floor []float64, factor float64) *report.Goal {
+	median, ok := report.Median(floor)
+	if !ok || factor == 0 {
+		return nil
+	}
+	return &report.Goal{Text: fmt.Sprintf("≤ %v × floor", factor), Limit: factor * median}
+}
+
+// atLeast is the goal of at least factor times a floor.
+func atLeast(floor []float64, factor float64) *report.Goal {
+	median, ok := report.Median(floor)
+	if !ok {
+		return nil
+	}
+	return &report.Goal{Text: fmt.Sprintf("≥ %v × floor", factor), Limit: factor * median, AtLeast: true}
+}
+
+// notes say what was measured how.
+func (m *measured) notes(o Options) []string {
+	return []string{
+		fmt.Sprintf("Both servers ran with the flags of manifests/base and --metric-resolution=%v, one after the other, against the same kube-apiserver (etcd and kube-apiserver alone), objects and fake kubelets, all on this machine; so did the client that timed the lists.", o.Resolution),
+		"CPU per node scrape is the process's CPU time over the steady window, divided by the scrapes that the kubelets counted.",
+		"Kubelets have certificates with ECDSA P-256 keys and speak HTTP/1.1 and HTTP/2. As real ones, they compress for clients that ask for it, which metrics-server's does. Floors ask for none.",
+		"The floors of lists are constant bytes, those that our server had answered, through the same chain of k8s.io/apiserver (filters, authentication, authorization, negotiation, compression). Requests come as from kube-apiserver: over HTTP/2, with the front proxy's certificate.",
+		"The first complete list has every pod whose containers use CPU and that was there for a minute when the server started; its time begins before the process does.",
+		"Ages are those of pods in full lists; the floor is a simulation of the kubelets' refresh intervals for a server that publishes at once.",
+		fmt.Sprintf("%d pods were replaced during the run. MB and kB are powers of ten.", m.replaced),
+	}
+}
