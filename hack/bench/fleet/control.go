@@ -43,18 +43,24 @@ func (f *Fleet) Control() http.Handler {
 		})
 	})
 	mux.HandleFunc("POST /replace", func(w http.ResponseWriter, r *http.Request) {
-		var next Replacement
-		err := json.NewDecoder(r.Body).Decode(&next)
-		if err == nil {
-			pod := f.world.Pod(next.Index, next.Generation)
-			pod.Started = next.Started
-			err = f.Replace(pod)
-		}
-		if err != nil {
+		if err := f.replace(r); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
 		}
+		w.WriteHeader(http.StatusOK)
 	})
 	return mux
+}
+
+// replace does what a request asks for.
+func (f *Fleet) replace(r *http.Request) error {
+	var next Replacement
+	if err := json.NewDecoder(r.Body).Decode(&next); err != nil {
+		return fmt.Errorf("read which pod to replace: %w", err)
+	}
+	pod := f.world.Pod(next.Index, next.Generation)
+	pod.Started = next.Started
+	return f.Replace(pod)
 }
 
 // Remote is the control API of a Fleet in another process. It is safe for

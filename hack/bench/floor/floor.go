@@ -74,10 +74,7 @@ func (o Options) loop(ctx context.Context, g getter, node int) error {
 			return nil
 		case <-timer.C:
 		}
-		if err := g.get(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		if err := g.get(ctx); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("get %s of %s: %w", path, name, err)
 		}
 		past := (time.Now().UnixNano() - int64(offset)) % int64(o.Resolution)

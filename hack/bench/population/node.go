@@ -94,7 +94,7 @@ func managed(manager, subresource string, at time.Time, value any) metav1.Manage
 	when := metav1.NewTime(at)
 	return metav1.ManagedFieldsEntry{
 		Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", Time: &when,
-		FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: fieldsOf(value)}, Subresource: subresource,
+		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(fieldsOf(value))), Subresource: subresource,
 	}
 }
 

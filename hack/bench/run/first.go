@@ -35,7 +35,7 @@ func (s *server) firstList(ctx context.Context) (time.Duration, error) {
 	namespace := s.site.world.Pod(s.site.world.TotalPods()-1, 0).Namespace
 	tick := time.NewTicker(firstPoll)
 	defer tick.Stop()
-	last := errIncomplete
+	var last error
 	for {
 		missing, _, err := s.missing(ctx, namespaceList(namespace), namespace)
 		if err == nil && missing == nil {

@@ -109,8 +109,14 @@ func (o Options) Validate() error {
 		name  string
 		value int
 	}{
-		{"nodes", o.Nodes}, {"pods", o.Pods}, {"containers", o.Containers},
-		{"lists", o.Lists}, {"hpa-lists", o.HPALists}, {"rounds-of-ten", o.Rounds10}, {"age-lists", o.AgeLists}, {"rounds", o.Rounds},
+		{"nodes", o.Nodes},
+		{"pods", o.Pods},
+		{"containers", o.Containers},
+		{"lists", o.Lists},
+		{"hpa-lists", o.HPALists},
+		{"rounds-of-ten", o.Rounds10},
+		{"age-lists", o.AgeLists},
+		{"rounds", o.Rounds},
 	} {
 		if field.value < 1 {
 			errs = append(errs, fmt.Errorf("-%s is %d: must be at least 1", field.name, field.value))

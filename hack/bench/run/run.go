@@ -42,7 +42,7 @@ func Run(ctx context.Context, o Options, dir string) (*report.Report, error) {
 		return nil, err
 	}
 	m, err := measureAll(ctx, o, s)
-	if err = errors.Join(err, s.close(context.WithoutCancel(ctx))); err != nil {
+	if err := errors.Join(err, s.close(context.WithoutCancel(ctx))); err != nil {
 		return nil, err
 	}
 	return m.report(o, s, p), nil

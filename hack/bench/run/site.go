@@ -82,7 +82,10 @@ func newSite(ctx context.Context, o Options, dir string, p *programs) (_ *site, 
 	if err := s.fill(ctx, o); err != nil {
 		return s, err
 	}
-	return s, s.credentials(ctx)
+	if err := s.credentials(ctx); err != nil {
+		return s, err
+	}
+	return s, nil
 }
 
 // startFleet starts the fake kubelets.
