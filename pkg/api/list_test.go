@@ -17,11 +17,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	auditinternal "k8s.io/apiserver/pkg/apis/audit"
+	"k8s.io/apiserver/pkg/audit"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	metricsv1 "k8s.io/metrics/pkg/apis/metrics/v1"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
@@ -52,40 +57,39 @@ func TestListEqualsTyped(t *testing.T) {
 		fast := newServer(t, source, ready)
 		plain, served := newServerAnd(t, source, ready)
 		clear(served.encodings)
-		for _, path := range []string{
-			"pods", "namespaces/shop/pods", "namespaces/none/pods", "nodes", "pods?labelSelector=app%3Dweb", "nodes?labelSelector=zone%3Da",
-			"pods?fieldSelector=metadata.namespace%3Dshop", "namespaces/shop/pods?fieldSelector=metadata.name%3Dweb-1", "pods?limit=1", "pods?pretty=1",
-			"pods?includeObject=Object", "nodes?includeObject=Object",
+		// In a bubble time stands still, so that all answers are of one moment.
+		synctest.Test(t, func(t *testing.T) { wantSameAnswers(t, name, fast, plain) })
+	}
+}
+
+// wantSameAnswers asks two servers for every list in every form.
+func wantSameAnswers(t *testing.T, name string, fast, plain *genericapiserver.GenericAPIServer) {
+	for _, path := range []string{
+		"pods", "namespaces/shop/pods", "namespaces/none/pods", "nodes", "pods?labelSelector=app%3Dweb", "nodes?labelSelector=zone%3Da",
+		"pods?fieldSelector=metadata.namespace%3Dshop", "namespaces/shop/pods?fieldSelector=metadata.name%3Dweb-1", "pods?limit=1", "pods?pretty=1",
+		"pods?includeObject=Object", "nodes?includeObject=Object",
+	} {
+		for _, accept := range []string{
+			asJSON, asProtobuf, asYAML, asTable, "*/*",
+			"application/vnd.kubernetes.protobuf,application/json",
+			"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+			"application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1beta1",
+			"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
 		} {
-			for _, accept := range []string{
-				asJSON, asProtobuf, asYAML, asTable, "*/*",
-				"application/vnd.kubernetes.protobuf,application/json",
-				"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-				"application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1beta1",
-				"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
-			} {
-				for _, version := range versions {
-					for _, zip := range []string{"", "gzip"} {
-						path := version + "/" + path
-						headers := []string{"Accept", accept, "Accept-Encoding", zip}
-						var got, want *httptest.ResponseRecorder
-						// The moments of the answers may be of two seconds.
-						for range 5 {
-							got, want = ask(t, fast, path, headers...), ask(t, plain, path, headers...)
-							if bytes.Equal(got.Body.Bytes(), want.Body.Bytes()) {
-								break
-							}
-						}
-						if zip != "" && want.Header().Get("Content-Encoding") != "" {
-							// Compressed bytes depend on how they were written.
-							got, want = unzipped(t, got), unzipped(t, want)
-						}
-						if got.Code != want.Code || !bytes.Equal(got.Body.Bytes(), want.Body.Bytes()) {
-							t.Errorf("%s: %s as %s: %d %.500q, want %d %.500q", name, path, accept, got.Code, got.Body, want.Code, want.Body)
-						}
-						if g, w := stable(got.Header()), stable(want.Header()); !reflect.DeepEqual(g, w) {
-							t.Errorf("%s: %s as %s: %q, want %q", name, path, accept, g, w)
-						}
+			for _, version := range versions {
+				for _, zip := range []string{"", "gzip"} {
+					path := version + "/" + path
+					headers := []string{"Accept", accept, "Accept-Encoding", zip}
+					got, want := ask(t, fast, path, headers...), ask(t, plain, path, headers...)
+					if zip != "" && want.Header().Get("Content-Encoding") != "" {
+						// Compressed bytes depend on how they were written.
+						got, want = unzipped(t, got), unzipped(t, want)
+					}
+					if got.Code != want.Code || !bytes.Equal(got.Body.Bytes(), want.Body.Bytes()) {
+						t.Errorf("%s: %s as %s: %d %.500q, want %d %.500q", name, path, accept, got.Code, got.Body, want.Code, want.Body)
+					}
+					if g, w := stable(got.Header()), stable(want.Header()); !reflect.DeepEqual(g, w) {
+						t.Errorf("%s: %s as %s: %q, want %q", name, path, accept, g, w)
 					}
 				}
 			}
@@ -155,6 +159,43 @@ func TestListIsAList(t *testing.T) {
 			t.Errorf("copied to %+v", l.DeepCopyObject())
 		}
 	}
+}
+
+// TestAudit: audit logs the list as the typed encoder gives it, whether or not
+// it asks for a copy first, to leave managed fields out.
+func TestAudit(t *testing.T) {
+	versions := []schema.GroupVersion{metricsv1.SchemeGroupVersion}
+	l, err := (&podStorage{source: newWorld(t), served: newServed(Codecs, versions)}).List(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := runtime.Encode(Codecs.LegacyCodec(versions...), l.(*list).parts.typed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, omitManagedFields := range []bool{false, true} {
+		ctx := audit.WithAuditContext(t.Context())
+		var logged responses
+		auditing := audit.AuditContextFrom(ctx)
+		if err := auditing.Init(audit.RequestAuditConfig{Level: auditinternal.LevelRequestResponse, OmitManagedFields: omitManagedFields}, &logged); err != nil {
+			t.Fatal(err)
+		}
+		audit.LogResponseObject(ctx, l, metricsv1.SchemeGroupVersion, Codecs)
+		auditing.ProcessEventStage(ctx, auditinternal.StageResponseComplete)
+		if len(logged) != 1 || logged[0] != string(want) {
+			t.Errorf("%q, want %q", logged, want)
+		}
+	}
+}
+
+// responses is an audit sink that keeps response objects.
+type responses []string
+
+func (r *responses) ProcessEvents(events ...*auditinternal.Event) bool {
+	for _, event := range events {
+		*r = append(*r, string(event.ResponseObject.Raw))
+	}
+	return true
 }
 
 // TestUsageLog reads back what was logged, in blocks of all fillings.

@@ -66,7 +66,9 @@ func (s *nodeStorage) Get(_ context.Context, name string, _ *metav1.GetOptions) 
 		return nil, nodeUsageNotFound(name)
 	}
 	s.source.Metrics.served(at, usage.Time)
-	object := nodeMetrics(nodeItem(node, &usage), at)
+	item := newNodeItem()
+	setNodeItem(item, node, &usage)
+	object := nodeMetrics(item, at)
 	return &object, nil
 }
 
@@ -108,10 +110,13 @@ func (l *nodeList) wire() wire.List {
 	return wire.List{Kind: wire.NodeMetrics, Created: l.at, Items: l.items}
 }
 
-// items is the items of the list.
+// items is the items of the list, in one place one after the other. Nodes are
+// few beside pods, so that their labels are encoded anew each time.
 func (l *nodeList) items(yield func(*wire.Item) bool) {
+	item := newNodeItem()
 	for i := range l.nodes {
-		if !yield(nodeItem(l.nodes[i], &l.usage[i])) {
+		setNodeItem(item, l.nodes[i], &l.usage[i])
+		if !yield(item) {
 			return
 		}
 	}
@@ -125,14 +130,14 @@ func (l *nodeList) typed() runtime.Object {
 	return typed
 }
 
-func nodeItem(node *corev1.Node, usage *storage.NodeUsage) *wire.Item {
-	return &wire.Item{
-		Name:       node.Name,
-		Labels:     wire.LabelsOf(node.Labels),
-		Time:       usage.Time,
-		Window:     usage.Window,
-		Containers: []storage.ContainerUsage{{CPU: usage.CPU, Memory: usage.Memory, Swap: usage.Swap, HasSwap: usage.HasSwap}},
-	}
+// newNodeItem is an item for setNodeItem.
+func newNodeItem() *wire.Item { return &wire.Item{Containers: make([]storage.ContainerUsage, 1)} }
+
+// setNodeItem makes item that of a node.
+func setNodeItem(item *wire.Item, node *corev1.Node, usage *storage.NodeUsage) {
+	item.Name, item.Labels = node.Name, wire.LabelsOf(node.Labels)
+	item.Time, item.Window = usage.Time, usage.Window
+	item.Containers[0] = storage.ContainerUsage{CPU: usage.CPU, Memory: usage.Memory, Swap: usage.Swap, HasSwap: usage.HasSwap}
 }
 
 // nodeMetrics is the served object.

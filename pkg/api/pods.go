@@ -136,7 +136,8 @@ func (m *podMatcher) matches(pod *objects.Pod) bool {
 		return true
 	}
 	if !m.last.known || pod.Labels != m.last.labels {
-		m.last.labels, m.last.matches, m.last.known = pod.Labels, m.byLabel.Matches(pod.Labels), true
+		m.last.labels, m.last.known = pod.Labels, true
+		m.last.matches = m.byLabel.Matches(&m.last.labels) // by a pointer, lest it be copied to the heap
 	}
 	return m.last.matches && (m.byField.Empty() || m.byField.Matches(podFields{pod}))
 }

@@ -5,6 +5,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
@@ -82,6 +83,8 @@ type protobufEncoder struct {
 	kind Kind
 	// fixed is what lies between an item's namespace and labels.
 	fixed []byte
+	// usage is what measure found of each container, for append.
+	usage []usageQuantities
 }
 
 func newProtobufEncoder(list *List) *protobufEncoder {
@@ -98,17 +101,29 @@ func newProtobufEncoder(list *List) *protobufEncoder {
 // quickly found again.
 type itemSizes struct{ total, meta int }
 
+// containers is what has usage in item: a pod's containers, or the node.
+func (e *protobufEncoder) containers(item *Item) []storage.ContainerUsage {
+	if e.kind == NodeMetrics {
+		return item.Containers[:1]
+	}
+	return item.Containers
+}
+
 // measure is the sizes of what append appends for item, without the item's own
 // tag and length.
 func (e *protobufEncoder) measure(item *Item) itemSizes {
 	meta := fieldSize(len(item.Name)) + 2 + fieldSize(len(item.Namespace)) + len(e.fixed) + len(item.Labels)
 	total := fieldSize(meta) + fieldSize(timestampSize(item.Time)) + fieldSize(durationSize(item.Window))
-	if e.kind == NodeMetrics {
-		return itemSizes{total: total + measureUsage(&item.Containers[0]).total, meta: meta}
-	}
-	for i := range item.Containers {
-		container := &item.Containers[i]
-		total += fieldSize(fieldSize(len(container.Name)) + measureUsage(container).total)
+	containers := e.containers(item)
+	e.usage = slices.Grow(e.usage[:0], len(containers))[:len(containers)]
+	for i := range containers {
+		container, usage := &containers[i], &e.usage[i]
+		usage.measure(container)
+		if e.kind == NodeMetrics {
+			total += usage.total
+		} else {
+			total += fieldSize(fieldSize(len(container.Name)) + usage.total)
+		}
 	}
 	return itemSizes{total: total, meta: meta}
 }
@@ -130,13 +145,13 @@ func (e *protobufEncoder) append(dst []byte, item *Item) []byte {
 	dst = append(dst, durationTag)
 	dst = binary.AppendUvarint(dst, uint64(item.Window.Duration()))
 
-	if e.kind == NodeMetrics {
-		usage := measureUsage(&item.Containers[0])
-		return usage.append(dst, nodeUsageTag)
-	}
-	for i := range item.Containers {
-		container := &item.Containers[i]
-		usage := measureUsage(container)
+	containers := e.containers(item)
+	for i := range containers {
+		container, usage := &containers[i], &e.usage[i]
+		if e.kind == NodeMetrics {
+			dst = usage.append(dst, nodeUsageTag)
+			continue
+		}
 		dst = appendLength(dst, podContainerTag, fieldSize(len(container.Name))+usage.total)
 		dst = appendField(dst, containerNameTag, container.Name)
 		dst = usage.append(dst, containerUsageTag)
@@ -151,15 +166,14 @@ type usageQuantities struct {
 	total             int
 }
 
-// measureUsage is of the usage of a container or a node.
-func measureUsage(usage *storage.ContainerUsage) usageQuantities {
-	q := usageQuantities{cpu: cpuQuantity(usage.CPU), memory: bytesQuantity(usage.Memory)}
-	q.total = quantityEntrySize("cpu", q.cpu) + quantityEntrySize("memory", q.memory)
-	if usage.HasSwap {
-		q.hasSwap, q.swap = true, bytesQuantity(usage.Swap)
-		q.total += quantityEntrySize("swap", q.swap)
+// measure makes u that of a container or a node.
+func (u *usageQuantities) measure(usage *storage.ContainerUsage) {
+	u.cpu, u.memory = cpuQuantity(usage.CPU), bytesQuantity(usage.Memory)
+	u.total = quantityEntrySize("cpu", u.cpu) + quantityEntrySize("memory", u.memory)
+	if u.hasSwap = usage.HasSwap; u.hasSwap {
+		u.swap = bytesQuantity(usage.Swap)
+		u.total += quantityEntrySize("swap", u.swap)
 	}
-	return q
 }
 
 // append appends the entries of the map of usage, sorted by key.
