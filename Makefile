@@ -16,7 +16,8 @@ BENCH_FLAGS ?=
 # What `make image` calls the image, and the file that it writes.
 IMAGE ?= metrics-apiserver:dev
 IMAGE_FILE ?= _output/metrics-apiserver.tar
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0)
+# A release is a tag like v1.2.3; anything else is named by its commit.
+VERSION ?= $(shell git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null || echo v0.0.0-$$(git rev-parse --short HEAD 2>/dev/null || echo dev))
 
 export GOWORK := off
 

@@ -10,9 +10,9 @@ import (
 
 	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	utilcompatibility "k8s.io/apiserver/pkg/util/compatibility"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/component-base/compatibility"
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/version"
 
@@ -78,7 +78,9 @@ func (o *options) serverConfig() (*genericapiserver.Config, error) {
 	config.EnableContentionProfiling = o.features.EnableContentionProfiling
 	config.DebugSocketPath = o.features.DebugSocketPath
 
-	config.EffectiveVersion = utilcompatibility.DefaultBuildEffectiveVersion()
+	// The library's features go by the version of Kubernetes that it is of; our
+	// own version says nothing of that, and need not even parse.
+	config.EffectiveVersion = compatibility.NewEffectiveVersionFromString(version.DefaultKubeBinaryVersion, "", "")
 	namer := openapinamer.NewDefinitionNamer(api.Scheme)
 	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
 	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openapi.GetOpenAPIDefinitions, namer)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 	logsapi "k8s.io/component-base/logs/api/v1"
+	"k8s.io/component-base/version"
 )
 
 // TestFlags holds that every flag of metrics-server v0.9.0 is here, with its
@@ -167,5 +168,25 @@ func TestCommand(t *testing.T) {
 				t.Errorf("printed %q, want %q", out.String(), test.out)
 			}
 		})
+	}
+}
+
+// TestServerConfigOfAnyVersion holds that the server starts whatever its build
+// calls it: a checkout without a tag is called by its commit.
+func TestServerConfigOfAnyVersion(t *testing.T) {
+	for _, name := range []string{"v0.0.0-fbc7b3b-dirty", "v0.1.0"} {
+		if err := version.SetDynamicVersion(name); err != nil {
+			t.Logf("%s: %v", name, err)
+		}
+		o := newOptions()
+		o.serving.ServerCert.CertDirectory = t.TempDir()
+		o.authentication.RemoteKubeConfigFileOptional, o.authorization.RemoteKubeConfigFileOptional = true, true
+		config, err := o.serverConfig()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := config.EffectiveVersion.BinaryVersion().String(); got != version.DefaultKubeBinaryVersion {
+			t.Errorf("%s: features of Kubernetes %s, want %s", name, got, version.DefaultKubeBinaryVersion)
+		}
 	}
 }
