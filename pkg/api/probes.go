@@ -29,7 +29,7 @@ const (
 )
 
 // ErrNotEnoughUsage is why a server is not ready yet.
-var ErrNotEnoughUsage = errors.New("too few pods have usage yet")
+var ErrNotEnoughUsage = errors.New("too few have usage yet")
 
 // RegisterProbes adds the checks of /readyz and /livez, with metrics-server's
 // names and in its order, because monitoring compares them. collecting says
@@ -81,9 +81,9 @@ type readiness struct {
 	latched atomic.Bool
 }
 
-// check is nil once the objects are listed and 99 % of the pods that are old
-// enough and whose node is scraped have usage, or 60 s have passed since the
-// start, usage or not.
+// check is nil once the objects are listed and 99 % of the nodes, and of the pods
+// that are old enough and whose node is scraped, have usage, or 60 s have passed
+// since the start, usage or not.
 func (r *readiness) check(at time.Time) error {
 	if r.latched.Load() {
 		return nil
@@ -92,18 +92,32 @@ func (r *readiness) check(at time.Time) error {
 		return ErrNotSynced
 	}
 	if at.Sub(r.started) < readyAfter {
-		servable, settled := r.count(storage.MillisOf(at))
-		if servable*100 < settled*99 {
-			return fmt.Errorf("%w: %d of %d", ErrNotEnoughUsage, servable, settled)
+		now := storage.MillisOf(at)
+		if servable, all := r.countNodes(now); servable*100 < all*99 {
+			return fmt.Errorf("%w: %d of %d nodes", ErrNotEnoughUsage, servable, all)
+		}
+		if servable, settled := r.countPods(now); servable*100 < settled*99 {
+			return fmt.Errorf("%w: %d of %d pods", ErrNotEnoughUsage, servable, settled)
 		}
 	}
 	r.latched.Store(true)
 	return nil
 }
 
-// count is how many settled pods on scraped nodes there are, and how many of
+// countNodes is how many nodes there are, and how many of them have usage.
+func (r *readiness) countNodes(at storage.Millis) (servable, all int) {
+	nodes := r.source.Nodes.List()
+	for _, node := range nodes {
+		if _, absence := r.source.Usage.Node(node.Name, at); absence == storage.Present {
+			servable++
+		}
+	}
+	return servable, len(nodes)
+}
+
+// countPods is how many settled pods on scraped nodes there are, and how many of
 // them have usage. A pod whose containers all crash has none, whatever we do.
-func (r *readiness) count(at storage.Millis) (servable, settled int) {
+func (r *readiness) countPods(at storage.Millis) (servable, settled int) {
 	var containers []storage.ContainerUsage
 	for pod := range r.source.Pods.All("") {
 		if pod.Started > at-storage.MillisIn(settledAge) || !pod.HasRunning() {

@@ -102,10 +102,11 @@ func TestProbesBeforeSync(t *testing.T) {
 	}
 }
 
-// crowd is a source with so many settled pods, of which some have usage.
+// crowd is a source with one node that has usage and so many settled pods, of
+// which some have usage.
 func crowd(t *testing.T, start time.Time, servable, settled int) *Source {
 	t.Helper()
-	usage := &fakeUsage{pods: map[string]storage.PodUsage{}}
+	usage := &fakeUsage{pods: map[string]storage.PodUsage{}, nodes: map[string]storage.NodeUsage{"n": {Time: sampled, Window: 1}}}
 	pods := make([]*corev1.Pod, 0, settled)
 	for i := range settled {
 		p := pod("ns", fmt.Sprintf("pod-%d", i), "n", nil, "c")
@@ -142,6 +143,30 @@ func TestReadiness(t *testing.T) {
 		}
 		if err != nil && !errors.Is(err, ErrNotEnoughUsage) {
 			t.Errorf("%d of %d: %v is no ErrNotEnoughUsage", c.servable, c.settled, err)
+		}
+	}
+}
+
+// TestReadinessOfNodes holds the rule of 99 % for nodes: kubectl top nodes works
+// once a server is ready, also in a cluster without settled pods.
+func TestReadinessOfNodes(t *testing.T) {
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, c := range []struct {
+		servable, all int
+		want          bool
+	}{{0, 1, false}, {1, 1, true}, {98, 100, false}, {99, 100, true}} {
+		usage := &fakeUsage{nodes: map[string]storage.NodeUsage{}}
+		var nodes []*corev1.Node
+		for i := range c.all {
+			name := fmt.Sprintf("node-%d", i)
+			nodes = append(nodes, node(name, nil))
+			if i < c.servable {
+				usage.nodes[name] = storage.NodeUsage{Time: sampled, Window: 1}
+			}
+		}
+		r := &readiness{source: newSource(t, nodes, nil, usage), started: start}
+		if err := r.check(start.Add(time.Second)); (err == nil) != c.want || err != nil && !errors.Is(err, ErrNotEnoughUsage) {
+			t.Errorf("%d of %d: %v", c.servable, c.all, err)
 		}
 	}
 }
@@ -200,7 +225,7 @@ func TestReadinessCountsSettledPods(t *testing.T) {
 	} {
 		source := newSource(t, []*corev1.Node{node("n", nil)}, []*corev1.Pod{c.pod}, &fakeUsage{})
 		r := &readiness{source: source, started: start}
-		if servable, settled := r.count(storage.MillisOf(at)); servable != 0 || settled != c.settled {
+		if servable, settled := r.countPods(storage.MillisOf(at)); servable != 0 || settled != c.settled {
 			t.Errorf("%s: %d of %d, want 0 of %d", c.pod.Name, servable, settled, c.settled)
 		}
 	}

@@ -106,7 +106,7 @@ func (n *naive) eraOf(b *storage.Batch) int {
 	case step != 0:
 		n.era++
 		n.unsettled = true
-		n.steady = max(n.steady, b.Received+2*n.resolution+max(step, -step))
+		n.steady = max(n.steady, b.Received+2*n.resolution+min(max(step, 0), 24*3_600_000))
 	case n.unsettled:
 		n.era++
 		n.unsettled = false

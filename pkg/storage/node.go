@@ -44,7 +44,10 @@ func nextState(old *nodeState, b *Batch, o *Options, result *CommitResult) *node
 	base := old.base
 	if step := b.Offset - old.offset; step != 0 {
 		m.base, base = old.base+1, old.base+2
-		m.steady = max(m.steady, m.now+2*m.resolution+max(step, -step))
+		// Only where the node's clock went back does what began before look
+		// recent. A step of years, as from 1970, is a clock that was not set:
+		// nothing that began by it is from the future for long.
+		m.steady = max(m.steady, m.now+2*m.resolution+min(max(step, 0), maxStep))
 	}
 	refuse := func(r Refusal) { result.Refused[r]++ }
 

@@ -23,6 +23,8 @@ const (
 	// maxEstimateWindow is the longest time over which a kubelet takes its own
 	// rate (cAdvisor refreshes a busy container every 10 to 20 s).
 	maxEstimateWindow Millis = 20_000
+	// maxStep is the longest step back of a node's clock that is waited out.
+	maxStep Millis = 24 * 3_600_000
 	// maxNanoCores is the highest rate that is served: 2^20 cores.
 	maxNanoCores = 1 << 20 * 1_000_000_000
 )

@@ -20,6 +20,9 @@ type namespace struct {
 	sorted []*heldPod
 	added  []*heldPod
 	dirty  bool
+	// gone is how many that went are still in sorted or added. Bounded, because
+	// nobody may ever ask: see remove.
+	gone int
 }
 
 // add adds a pod that was not there.
@@ -34,7 +37,16 @@ func (n *namespace) remove(held *heldPod) {
 	delete(n.pods, held.pod.Load().Name)
 	held.gone = true
 	n.dirty = true
+	n.gone++
+	if n.gone > len(n.pods)+maxGone {
+		n.order()
+	}
 }
+
+// maxGone is how many pods that went a namespace may hold for each one that is
+// there, and then some: few enough to bound the memory, enough that putting the
+// order right costs little for each of them.
+const maxGone = 64
 
 // order makes sorted true again.
 func (n *namespace) order() {
@@ -54,5 +66,5 @@ func (n *namespace) order() {
 		merged = append(merged, held)
 	}
 	merged = append(merged, added...)
-	n.sorted, n.added, n.dirty = merged, nil, false
+	n.sorted, n.added, n.dirty, n.gone = merged, nil, false, 0
 }
