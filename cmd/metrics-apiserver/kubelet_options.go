@@ -32,8 +32,9 @@ type kubeletOptions struct {
 	bounds                kubeletBounds
 }
 
-// kubeletBounds bound what one kubelet's answer can cost us. Each has a counter
-// of how often it was reached.
+// kubeletBounds bound what one kubelet's answer can cost us. How often each was
+// reached is counted in metrics_apiserver_scrape_bound_reached_total, that of a
+// line in metrics_apiserver_scrape_refused_series_total.
 type kubeletBounds struct {
 	bodyBytes, compressedBytes, inFlightBytes int64
 	lineBytes, series, containers             int

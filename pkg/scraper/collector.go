@@ -4,7 +4,12 @@
 package scraper
 
 import (
+	"errors"
+	"sync/atomic"
+
 	"k8s.io/component-base/metrics"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 )
 
 // collector shows what others already count: the states of the targets and the
@@ -30,7 +35,7 @@ func newCollector(m *Manager) *collector {
 		unverified:  desc("unverified_connections_total", "Connections to nodes that were opened over TLS without verifying the node's certificate."),
 		reloads:     desc("certificate_reloads_total", "Changes of the certificate files for nodes that were taken up."),
 		reloadsBad:  desc("certificate_reload_failures_total", "Attempts to read the certificate files for nodes that failed."),
-		bound:       desc("bound_reached_total", "Scrapes that failed for a bound on size, by the bound.", "bound"),
+		bound:       desc("bound_reached_total", "Scrapes that failed for a bound, by the bound. What is too long within an answer is in refused_series_total.", "bound"),
 	}
 }
 
@@ -73,4 +78,20 @@ func (c *collector) CollectWithStability(ch chan<- metrics.Metric) {
 	count(c.bound, counts.BodyTooLarge, "body_bytes")
 	count(c.bound, counts.CompressedTooLarge, "compressed_bytes")
 	count(c.bound, counts.NoShare, "bytes_in_flight")
+	count(c.bound, c.manager.bounds.series.Load(), "series")
+	count(c.bound, c.manager.bounds.containers.Load(), "containers")
+}
+
+// decoderBounds counts the answers that were refused whole for a bound of the
+// decoder's.
+type decoderBounds struct{ series, containers atomic.Uint64 }
+
+// count counts err where it is of a bound.
+func (b *decoderBounds) count(err error) {
+	switch {
+	case errors.Is(err, kubelet.ErrTooManySeries):
+		b.series.Add(1)
+	case errors.Is(err, kubelet.ErrTooManyContainers):
+		b.containers.Add(1)
+	}
 }

@@ -42,6 +42,7 @@ type loop struct {
 	decoder decoder
 	metrics nodeMetrics
 	outage  outage
+	refused refusals
 	bridge  bridge
 	offset  storage.Millis
 	// succeeded is when the last good scrape began.
@@ -95,6 +96,9 @@ func (l *loop) run(ctx context.Context) {
 			// What changed may be the cure.
 		}
 		next = l.scrape(ctx)
+		if ctx.Err() != nil {
+			return // A timer that is due would be picked as often as the end.
+		}
 		timer.Reset(time.Until(next))
 	}
 }
@@ -145,6 +149,7 @@ func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) err
 		return err
 	}
 	l.manager.metrics.refused(&status.Stats, &result)
+	l.refused.note(klog.FromContext(ctx), l.name, time.Now(), &status.Stats, &result)
 	if l.succeeded.IsZero() || begun.Sub(l.succeeded) > l.manager.staleness {
 		l.bridge.begin(begun, l.manager.options.BridgeTime)
 	}
@@ -258,6 +263,7 @@ func (l *loop) decode(ctx context.Context, read func(decoder) (kubelet.Stats, er
 	}()
 	stats, err = read(l.decoder)
 	if err != nil {
+		l.manager.bounds.count(err)
 		err = &nodeclient.Error{Reason: reasonDecode, Err: err}
 	}
 	return stats, err

@@ -38,6 +38,7 @@ type Manager struct {
 	metrics        *scrapeMetrics
 	pacer          pacer
 	summaryRefusal summaryRefusal
+	bounds         decoderBounds
 	epoch          time.Time
 	running        sync.WaitGroup
 

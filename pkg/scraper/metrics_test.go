@@ -60,6 +60,8 @@ func TestMetrics(t *testing.T) {
 			`metrics_apiserver_scrape_connections_total 2`,
 			`metrics_apiserver_scrape_body_bytes_in_flight 0`,
 			`metrics_apiserver_scrape_bound_reached_total{bound="body_bytes"} 0`,
+			`metrics_apiserver_scrape_bound_reached_total{bound="series"} 0`,
+			`metrics_apiserver_scrape_bound_reached_total{bound="containers"} 0`,
 			`metrics_apiserver_scrape_refused_series_total{reason="labels"}`,
 		} {
 			if !strings.Contains(text, want) {
