@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -22,27 +24,45 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
-// sameUsage says the same of every pod and takes next to no time.
-type sameUsage struct{ pod storage.PodUsage }
-
-func (u sameUsage) Pod(dst []storage.ContainerUsage, _ storage.PodQuery, _ storage.Millis) (storage.PodUsage, storage.Absence) {
-	usage := u.pod
-	usage.Containers = append(dst, u.pod.Containers...)
-	return usage, storage.Present
-}
-
-func (sameUsage) Node(string, storage.Millis) (storage.NodeUsage, storage.Absence) {
-	return storage.NodeUsage{}, storage.NotScraped
-}
-
-// quick replaces the usage of a source, so that not its fake is measured, and
-// counts what is served, as the program does.
-func quick(source *Source) *Source {
+// scraped puts a real store, with two scrapes of every pod in it, in the place of
+// the usage that source has, and counts what is served, as the program does.
+func scraped(b *testing.B, source *Source) *Source {
+	b.Helper()
+	store, err := storage.New(storage.Options{
+		Resolution: 24 * time.Hour, // nothing is stale before the benchmark's end
+		PodStatus: func(namespace, name string) ([]storage.ContainerStatus, bool) {
+			pod, ok := source.Pods.Get(namespace, name)
+			return pod.Containers, ok
+		},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	byNode := map[string][]storage.ContainerKey{}
+	for pod := range source.Pods.All("") {
+		for _, c := range pod.Containers {
+			byNode[pod.Node] = append(byNode[pod.Node], storage.ContainerKey{Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name})
+		}
+	}
+	for node, keys := range byNode {
+		layout, _ := storage.NewLayout(keys)
+		samples := make([]storage.Sample, len(keys))
+		for _, age := range []time.Duration{20 * time.Second, 5 * time.Second} {
+			when := now() - storage.MillisIn(age)
+			for i := range samples {
+				samples[i] = storage.Sample{
+					Start: when - storage.MillisIn(time.Hour), Time: when - storage.Millis(i*100),
+					CPU: samples[i].CPU + 15_000_000_000/uint64(i+7), Memory: uint64(i+1) * 12_345 << 12,
+					Has: storage.HasCPU | storage.HasMemory | storage.HasSwap,
+				}
+			}
+			if _, err := store.Commit(&storage.Batch{Node: node, Sent: when, Received: when, Layout: layout, Samples: samples}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	source.Usage = store
 	source.Metrics = NewMetrics(componentmetrics.NewKubeRegistry().MustRegister)
-	source.Usage = sameUsage{pod: storage.PodUsage{Time: sampled, Window: 15_250, Containers: []storage.ContainerUsage{
-		{Name: "server", CPU: 123_456_789, Memory: 123 << 20, HasSwap: true},
-		{Name: "sidecar", CPU: 1_234_567, Memory: 12_345 << 12, HasSwap: true},
-	}}}
 	return source
 }
 
@@ -58,7 +78,7 @@ func BenchmarkPodList(b *testing.B) {
 		{name: "all", pods: 30_000, namespaces: 100},
 		{name: "HPA", pods: 2_000, namespaces: 2, namespace: "namespace-1", label: "app.kubernetes.io/name=workload-101"},
 	} {
-		source := quick(newCrowd(b, request.pods, request.namespaces))
+		source := scraped(b, newCrowd(b, request.pods, request.namespaces))
 		for _, mediaType := range []string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf} {
 			info, _ := runtime.SerializerInfoForMediaType(Codecs.SupportedMediaTypes(), mediaType)
 			encoder := Codecs.EncoderForVersion(info.Serializer, metricsv1beta1.SchemeGroupVersion)
@@ -81,6 +101,9 @@ func BenchmarkPodList(b *testing.B) {
 						if err != nil {
 							b.Fatal(err)
 						}
+						if meta.LenList(list) == 0 {
+							b.Fatal("an empty list")
+						}
 						if err := encoder.Encode(list, io.Discard); err != nil {
 							b.Fatal(err)
 						}
@@ -95,7 +118,7 @@ func BenchmarkPodList(b *testing.B) {
 // by the fast path, by the typed encoder, and against one that has nothing to
 // find, which is what the chain itself costs.
 func BenchmarkHPARequest(b *testing.B) {
-	source := quick(newCrowd(b, 2_000, 2))
+	source := scraped(b, newCrowd(b, 2_000, 2))
 	fast, _ := newServerAnd(b, source, nil)
 	typed, served := newServerAnd(b, source, nil)
 	clear(served.encodings)
