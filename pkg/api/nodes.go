@@ -63,7 +63,7 @@ func (s *nodeStorage) Get(_ context.Context, name string, _ *metav1.GetOptions) 
 	at := now()
 	usage, absence := s.source.Usage.Node(name, at)
 	if absence != storage.Present {
-		return nil, nodeUsageNotFound(name)
+		return nil, nodeUsageNotFound(name, absence)
 	}
 	s.source.Metrics.served(at, usage.Time)
 	item := newNodeItem()

@@ -66,7 +66,7 @@ func (s *podStorage) Get(ctx context.Context, name string, _ *metav1.GetOptions)
 	at := now()
 	usage, absence := s.source.Usage.Pod(nil, pod.Query(), at)
 	if absence != storage.Present {
-		return nil, podUsageNotFound(namespace, name)
+		return nil, podUsageNotFound(namespace, name, absence)
 	}
 	s.source.Metrics.served(at, usage.Time)
 	object := podMetrics(&wire.Item{
