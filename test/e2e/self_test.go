@@ -107,10 +107,11 @@ func testSelf(t *testing.T, s *site) {
 	}
 }
 
-// noSeriesOf holds that no series is left of a deleted node.
-func (s *site) noSeriesOf(t *testing.T, node string) {
+// noSeriesOf is nil where no series of a node is left.
+func (s *site) noSeriesOf(t *testing.T, node string) error {
 	t.Helper()
 	if _, body := s.direct(t, s.config, "/metrics"); strings.Contains(body, `node="`+node+`"`) {
-		t.Errorf("/metrics still has series of %s", node)
+		return fmt.Errorf("/metrics still has series of %s", node)
 	}
+	return nil
 }

@@ -119,12 +119,12 @@ func testWrongBundle(t *testing.T, s *site) {
 	s.waitVerified(t, "mended with the right to do so", 2*time.Minute)
 }
 
-// testRenewal gives our server a next CA whose time to sign comes in a few
-// seconds and which is itself old by then, and asks all the while: through the
+// testRenewal gives our server a next CA whose time to sign comes in half a
+// minute and which is itself old by then, and asks all the while: through the
 // API server, and with a handshake of our own that trusts what the API server
 // was told to before.
 func testRenewal(t *testing.T, s *site) {
-	const soon = 8 * time.Second
+	const soon = 30 * time.Second
 	// A CA signs a day after the hour that it was made in.
 	next, nextKey := newTestCA(t, "next", time.Now().Add(-25*time.Hour+soon), time.Now().Add(10*time.Hour))
 	old := s.servedBy(t)
@@ -203,8 +203,11 @@ func testRenewal(t *testing.T, s *site) {
 	stop()
 	load.Wait()
 	t.Logf("%d requests and %d handshakes, %d of them failed", asked.Load(), shaken.Load(), failed.Load())
-	if failed.Load() > 0 || asked.Load() < 100 || shaken.Load() < 100 {
-		t.Errorf("%d requests and handshakes failed", failed.Load())
+	if n := failed.Load(); n > 0 {
+		t.Errorf("%d requests and handshakes failed", n)
+	}
+	if asked.Load() < 100 || shaken.Load() < 100 {
+		t.Errorf("%d requests and %d handshakes are too few to say anything", asked.Load(), shaken.Load())
 	}
 }
 

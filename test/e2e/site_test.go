@@ -20,6 +20,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
@@ -47,8 +48,11 @@ type site struct {
 	metrics   metricsclient.Interface
 	authority *kubelettest.Authority
 	kubelets  *kubelettest.Server
-	nodes     []*simulatedNode
-	port      int
+	// nodes is written under nodesMu, by the test alone, which may read it
+	// without.
+	nodesMu sync.Mutex
+	nodes   []*simulatedNode
+	port    int
 	// serverArgs are our server's flags beside those that every site has.
 	serverArgs []string
 }
@@ -211,7 +215,7 @@ func (s *site) addNode(name string) {
 	host := fmt.Sprintf("127.0.1.%d", len(s.nodes)+1)
 	node := &simulatedNode{Kubelet: s.kubelets.Start(name, host), pods: map[string]kubelettest.Pod{}}
 	node.set(func(map[string]kubelettest.Pod) {})
-	s.nodes = append(s.nodes, node)
+	s.setNodes(append(slices.Clone(s.nodes), node))
 	object := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name}}}
 	if _, err := s.client.CoreV1().Nodes().Create(t.Context(), object, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -251,40 +255,38 @@ const (
 	swapAnnotation   = "e2e/swap"   // a quantity
 )
 
-// runPods plays the kubelets' other half until the test ends: it runs the pods
-// that are scheduled to simulated nodes, and lets go of those that are deleted.
+// runPods plays the kubelets' other half until the site's test ends: it runs the
+// pods that are scheduled to simulated nodes, and lets go of those that are
+// deleted.
 func (s *site) runPods() {
-	watcher, err := s.client.CoreV1().Pods("").Watch(s.t.Context(), metav1.ListOptions{})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	done := make(chan struct{})
+	ctx, done := s.t.Context(), make(chan struct{})
 	go func() {
 		defer close(done)
-		for s.t.Context().Err() == nil {
+		for ctx.Err() == nil {
+			watcher, err := s.client.CoreV1().Pods("").Watch(ctx, metav1.ListOptions{})
+			if err != nil {
+				// kube-apiserver is away; a new watch begins with what is there.
+				select {
+				case <-ctx.Done():
+				case <-time.After(200 * time.Millisecond):
+				}
+				continue
+			}
 			for event := range watcher.ResultChan() {
 				if pod, ok := event.Object.(*corev1.Pod); ok {
-					s.runPod(pod, string(event.Type) == "DELETED")
+					s.runPod(ctx, pod, event.Type == watch.Deleted)
 				}
-			}
-			// kube-apiserver went away; a new watch begins with what is there.
-			watcher, err = s.client.CoreV1().Pods("").Watch(s.t.Context(), metav1.ListOptions{})
-			for err != nil && s.t.Context().Err() == nil {
-				time.Sleep(200 * time.Millisecond)
-				watcher, err = s.client.CoreV1().Pods("").Watch(s.t.Context(), metav1.ListOptions{})
 			}
 		}
 	}()
 	s.t.Cleanup(func() { <-done })
 }
 
-func (s *site) runPod(pod *corev1.Pod, deleted bool) {
-	i := slices.IndexFunc(s.nodes, func(n *simulatedNode) bool { return n.Name == pod.Spec.NodeName })
-	if i < 0 {
+func (s *site) runPod(ctx context.Context, pod *corev1.Pod, deleted bool) {
+	node, key := s.nodeNamed(pod.Spec.NodeName), pod.Namespace+"/"+pod.Name
+	if node == nil {
 		return
 	}
-	node, key := s.nodes[i], pod.Namespace+"/"+pod.Name
-	ctx := s.t.Context()
 	switch {
 	case deleted:
 		node.set(func(pods map[string]kubelettest.Pod) { delete(pods, key) })
@@ -305,6 +307,23 @@ func (s *site) runPod(pod *corev1.Pod, deleted bool) {
 		}
 		_, _ = s.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 	}
+}
+
+// nodeNamed is a simulated node by its name, or nil.
+func (s *site) nodeNamed(name string) *simulatedNode {
+	s.nodesMu.Lock()
+	defer s.nodesMu.Unlock()
+	if i := slices.IndexFunc(s.nodes, func(n *simulatedNode) bool { return n.Name == name }); i >= 0 {
+		return s.nodes[i]
+	}
+	return nil
+}
+
+// setNodes replaces the simulated nodes.
+func (s *site) setNodes(nodes []*simulatedNode) {
+	s.nodesMu.Lock()
+	defer s.nodesMu.Unlock()
+	s.nodes = nodes
 }
 
 // usageOf is what a running pod uses, by its annotations.
