@@ -7,7 +7,8 @@ import "github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 
 // writeJSON writes list as encoding/json does the typed list, new line and all.
 func writeJSON(out *chunks, list *List) {
-	buf := append(out.buf, `{"kind":"`...)
+	buf := out.buf
+	buf = append(buf, `{"kind":"`...)
 	buf = append(buf, list.Kind...)
 	buf = append(buf, `List","apiVersion":"`+group+`/`...)
 	buf = append(buf, list.Version...)
@@ -106,7 +107,8 @@ func (e *jsonEncoder) labelsField(labels Labels) []byte {
 	if labels == e.labels.of { // quick where they are shared: the same bytes
 		return e.labels.field
 	}
-	field := append(e.labels.field[:0], `,"labels":{`...)
+	field := e.labels.field[:0]
+	field = append(field, `,"labels":{`...)
 	first := true
 	for key, value := range labels.All() {
 		if !first {
@@ -116,8 +118,9 @@ func (e *jsonEncoder) labelsField(labels Labels) []byte {
 		field = append(appendString(field, key), ':')
 		field = appendString(field, value)
 	}
-	e.labels.of, e.labels.field = labels, append(field, '}')
-	return e.labels.field
+	field = append(field, '}')
+	e.labels.of, e.labels.field = labels, field
+	return field
 }
 
 // timeValue is appendTime of a moment.

@@ -6,6 +6,7 @@ package wire
 import (
 	"encoding/binary"
 	"iter"
+	"maps"
 	"slices"
 )
 
@@ -46,11 +47,7 @@ func (l Labels) Set() map[string]string {
 	if l == "" {
 		return nil
 	}
-	set := map[string]string{}
-	for key, value := range l.All() {
-		set[key] = value
-	}
-	return set
+	return maps.Collect(l.All())
 }
 
 // All is the labels in the order of their keys. Keys and values are part of l.

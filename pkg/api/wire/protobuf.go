@@ -63,7 +63,8 @@ func writeProtobuf(out *chunks, list *List) {
 	}
 
 	kind, version := string(list.Kind)+"List", group+"/"+list.Version
-	buf := append(out.buf, protobufMagic...)
+	buf := out.buf
+	buf = append(buf, protobufMagic...)
 	buf = appendLength(buf, unknownTypeTag, entrySize(len(version), len(kind)))
 	buf = appendField(buf, typeVersionTag, version)
 	buf = appendField(buf, typeKindTag, kind)
