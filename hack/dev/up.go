@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,6 +110,10 @@ func linkKubectl(c *cluster.Cluster) error {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(link), 0o700); err != nil {
+		return fmt.Errorf("link kubectl: %w", err)
+	}
+	// One that leads elsewhere is of tools that were built anew.
+	if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("link kubectl: %w", err)
 	}
 	if err := os.Symlink(c.KubectlPath(), link); err != nil {
