@@ -6,6 +6,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -180,6 +181,11 @@ func TestServerConfigOfAnyVersion(t *testing.T) {
 		}
 		o := newOptions()
 		o.serving.ServerCert.CertDirectory = t.TempDir()
+		var err error
+		if o.serving.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { o.serving.Listener.Close() })
 		o.authentication.RemoteKubeConfigFileOptional, o.authorization.RemoteKubeConfigFileOptional = true, true
 		config, err := o.serverConfig()
 		if err != nil {
