@@ -73,7 +73,7 @@ func Quick() Options {
 	o := Defaults()
 	o.Nodes = 50
 	o.Warmup, o.Steady, o.FloorSteady = 0, 20*time.Second, 5*time.Second
-	o.Lists, o.HPALists, o.Rounds10, o.AgeLists, o.RateTime = 10, 200, 2, 2, time.Second
+	o.Lists, o.HPALists, o.Rounds10, o.AgeLists, o.RateTime = 10, 200, 2, 1, time.Second
 	return o
 }
 

@@ -88,7 +88,12 @@ func (s *server) steady(ctx context.Context, o Options, v values) error {
 func (s *server) ages(ctx context.Context, o Options, v values) error {
 	lists := o.AgeLists
 	var ages []time.Duration
-	for range lists {
+	for n := range lists {
+		if n > 0 {
+			if err := pause(ctx, o.Resolution*6/5/time.Duration(lists)); err != nil {
+				return err
+			}
+		}
 		body, result, err := s.client.Fetch(ctx, fullList(listing.Protobuf, false))
 		if err != nil {
 			return err
@@ -99,9 +104,6 @@ func (s *server) ages(ctx context.Context, o Options, v values) error {
 		}
 		for i := range list.Items {
 			ages = append(ages, result.Begin.Sub(list.Items[i].Timestamp.Time))
-		}
-		if err := pause(ctx, o.Resolution*6/5/time.Duration(lists)); err != nil {
-			return err
 		}
 	}
 	slices.Sort(ages)

@@ -178,7 +178,7 @@ func (m *measured) notes(o Options) []string {
 		"CPU per node scrape is the process's CPU time over the steady window, divided by the scrapes that the kubelets counted.",
 		"Kubelets have certificates with ECDSA P-256 keys and speak HTTP/1.1 and HTTP/2. As real ones, they compress for clients that ask for it, which metrics-server's does. Floors ask for none.",
 		"The floors of lists are constant bytes, those that our server had answered, through the same chain of k8s.io/apiserver (filters, authentication, authorization, negotiation, compression). Requests come as from kube-apiserver: over HTTP/2, with the front proxy's certificate.",
-		"The first complete list has every pod whose containers use CPU and that was there for a minute when the server started; its time begins before the process does.",
+		"The first complete list has every pod whose containers use CPU and that was there for a minute when the server started. The time begins before the process is started, includes the RSA key of 2,048 bits that a server makes for its serving certificate, as with manifests/base, and the first handshake with every kubelet.",
 		"Ages are those of pods in full lists; the floor is a simulation of the kubelets' refresh intervals for a server that publishes at once.",
 		fmt.Sprintf("%d pods were replaced during the run. MB and kB are powers of ten.", m.replaced),
 	}
