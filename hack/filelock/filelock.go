@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 	"time"
@@ -67,9 +68,13 @@ func try(file string) (*os.File, error) {
 		f.Close()
 		return nil, err
 	}
-	if there, err := os.Stat(file); err != nil || !os.SameFile(locked, there) {
-		f.Close()
-		return nil, nil
+	there, err := os.Stat(file)
+	switch {
+	case err == nil && os.SameFile(locked, there):
+		return f, nil
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
 	}
-	return f, nil
+	f.Close()
+	return nil, err
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // cgroupMount is where systems mount the cgroup file systems.
@@ -129,8 +130,8 @@ func cgroupProcesses(name string) ([]int, error) {
 	var all []int
 	for _, dir := range dirs {
 		b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // It has just gone.
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENODEV) {
+			continue // It has just gone, maybe between opening and reading.
 		}
 		if err != nil {
 			return nil, fmt.Errorf("list the processes in cgroup %s: %w", name, err)
