@@ -43,8 +43,8 @@ func (n *namespace) remove(held *heldPod) {
 	}
 }
 
-// maxGone is how many pods that went a namespace may hold for each one that is
-// there, and then some: few enough to bound the memory, enough that putting the
+// maxGone is how many pods that went a namespace may hold beyond as many as are
+// there: few enough to bound the memory, and together enough that putting the
 // order right costs little for each of them.
 const maxGone = 64
 
