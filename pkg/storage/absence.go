@@ -23,6 +23,13 @@ const (
 	Predates
 	// Incomplete: a container runs that the answer lacks.
 	Incomplete
+	// NotCollected: nothing asks nodes for the number yet, or the node has not
+	// answered since something does.
+	NotCollected
+	// NotGiven: the node was asked, and gives no such number.
+	NotGiven
+	// OneSample: a rate takes two samples of the counter, and there is one.
+	OneSample
 )
 
 // String is the reason in words, to stand behind "no usage: ".
@@ -42,6 +49,12 @@ func (a Absence) String() string {
 		return "the newest samples are older than the pod's start"
 	case Incomplete:
 		return "a running container has no usage yet"
+	case NotCollected:
+		return "the number is not collected from the node yet"
+	case NotGiven:
+		return "the node's kubelet does not give the number"
+	case OneSample:
+		return "a rate takes two samples, and the node has given one"
 	default:
 		return "unknown"
 	}
