@@ -88,7 +88,7 @@ func (s *server) podStatus(namespace, name string) ([]storage.ContainerStatus, b
 	if !ok {
 		return nil, false
 	}
-	return pod.Containers, true
+	return pod.Containers.Statuses, true
 }
 
 // NodeSet is objects.NodeEvents': the node is scraped from now on.

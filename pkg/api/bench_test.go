@@ -32,7 +32,7 @@ func scraped(b *testing.B, source *Source) *Source {
 		Resolution: 24 * time.Hour, // nothing is stale before the benchmark's end
 		PodStatus: func(namespace, name string) ([]storage.ContainerStatus, bool) {
 			pod, ok := source.Pods.Get(namespace, name)
-			return pod.Containers, ok
+			return pod.Containers.Statuses, ok
 		},
 	})
 	if err != nil {
@@ -40,7 +40,7 @@ func scraped(b *testing.B, source *Source) *Source {
 	}
 	byNode := map[string][]storage.ContainerKey{}
 	for pod := range source.Pods.All("") {
-		for _, c := range pod.Containers {
+		for _, c := range pod.Containers.Statuses {
 			byNode[pod.Node] = append(byNode[pod.Node], storage.ContainerKey{Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name})
 		}
 	}

@@ -40,6 +40,10 @@ func crowdPod(i int, own bool) *corev1.Pod {
 	}
 	pod := runningPod(fmt.Sprintf("namespace-%d", workload%crowdNamespaces), name, fmt.Sprintf("node-%d.example", i%crowdNodes), labels,
 		string([]byte("server")), string([]byte("sidecar")))
+	pod.Spec.Containers = []corev1.Container{
+		{Name: "server", Resources: needs("250m", strconv.Itoa(128+workload%20*32)+"Mi")},
+		{Name: "sidecar", Resources: needs("50m", "64Mi")},
+	}
 	pod.Status.StartTime = &metav1.Time{Time: metav1.Unix(1_767_323_045+int64(i), 0).Time}
 	return pod
 }

@@ -4,11 +4,10 @@
 package objects
 
 import (
-	"strings"
+	"encoding/binary"
 	"sync/atomic"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
 // heldPod is the place of one pod: the pod in it is replaced as a whole, so
@@ -24,14 +23,14 @@ type heldPod struct {
 // sharedParts is what a pod has in common with others: one holding of each.
 type sharedParts struct {
 	labels          *interned[wire.Labels]
-	containers      *interned[[]storage.ContainerStatus]
+	containers      *interned[*Containers]
 	node, namespace *interned[string]
 }
 
 // partInterners holds the shared parts of all pods.
 type partInterners struct {
 	labels     interner[wire.Labels]
-	containers interner[[]storage.ContainerStatus]
+	containers interner[*Containers]
 	strings    interner[string]
 }
 
@@ -46,12 +45,14 @@ func (i *partInterners) hold(place *heldPod, pod *Pod) {
 		namespace:  i.strings.intern(pod.Namespace, pod.Namespace),
 	}
 	place.pod.Store(&Pod{
-		Namespace:  place.shared.namespace.value,
-		Name:       pod.Name,
-		Labels:     place.shared.labels.value,
-		Node:       place.shared.node.value,
-		Started:    pod.Started,
-		Containers: place.shared.containers.value,
+		Namespace:   place.shared.namespace.value,
+		Name:        pod.Name,
+		Labels:      place.shared.labels.value,
+		Node:        place.shared.node.value,
+		Started:     pod.Started,
+		Restarts:    pod.Restarts,
+		Terminating: pod.Terminating,
+		Containers:  place.shared.containers.value,
 	})
 	i.release(before)
 }
@@ -63,17 +64,23 @@ func (i *partInterners) release(s sharedParts) {
 	i.strings.release(s.namespace)
 }
 
-// containersKey is the same for equal statuses only: no name holds a control
-// character.
-func containersKey(containers []storage.ContainerStatus) string {
-	var b strings.Builder
-	for _, c := range containers {
-		b.WriteString(c.Name)
+// containersKey is the same for equal containers only: no name holds a control
+// character, and numbers end what they begin.
+func containersKey(containers *Containers) string {
+	var key []byte
+	for _, c := range containers.Statuses {
+		key = append(key, c.Name...)
 		if c.Running {
-			b.WriteByte(1)
+			key = append(key, 1)
 		} else {
-			b.WriteByte(0)
+			key = append(key, 0)
 		}
 	}
-	return b.String()
+	if r := containers.Resources; r != (Resources{}) {
+		key = append(key, 2)
+		for _, amount := range [...]int64{r.CPURequest, r.CPULimit, r.MemoryRequest, r.MemoryLimit} {
+			key = binary.AppendVarint(key, amount)
+		}
+	}
+	return string(key)
 }

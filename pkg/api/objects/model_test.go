@@ -120,11 +120,11 @@ func samePod(got *Pod, want *corev1.Pod) bool {
 	if got.Namespace != want.Namespace || got.Name != want.Name || got.Node != want.Spec.NodeName || !maps.Equal(got.Labels.Set(), want.Labels) {
 		return false
 	}
-	if len(got.Containers) != len(want.Status.ContainerStatuses) {
+	if len(got.Containers.Statuses) != len(want.Status.ContainerStatuses) {
 		return false
 	}
 	for i, c := range want.Status.ContainerStatuses {
-		if got.Containers[i].Name != c.Name || got.Containers[i].Running != (c.State.Running != nil) {
+		if got.Containers.Statuses[i].Name != c.Name || got.Containers.Statuses[i].Running != (c.State.Running != nil) {
 			return false
 		}
 	}

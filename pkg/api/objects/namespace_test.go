@@ -13,7 +13,7 @@ import (
 func TestNamespaceIsBounded(t *testing.T) {
 	pods := NewPods()
 	set := func(name string) {
-		if err := pods.Update(&Pod{Namespace: "jobs", Name: name}); err != nil {
+		if err := pods.Update(&Pod{Namespace: "jobs", Name: name, Containers: &Containers{}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -21,7 +21,7 @@ func TestNamespaceIsBounded(t *testing.T) {
 	for i := range 10_000 {
 		name := fmt.Sprintf("job-%d", i)
 		set(name)
-		if err := pods.Delete(&Pod{Namespace: "jobs", Name: name}); err != nil {
+		if err := pods.Delete(&Pod{Namespace: "jobs", Name: name, Containers: &Containers{}}); err != nil {
 			t.Fatal(err)
 		}
 	}

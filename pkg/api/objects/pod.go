@@ -24,9 +24,21 @@ type Pod struct {
 	Node string
 	// Started is status.startTime, by the clock of the pod's node.
 	Started storage.Millis
-	// Containers has the containers, sidecars and ephemeral containers that the
-	// pod's status mentions; shared.
-	Containers []storage.ContainerStatus
+	// Restarts is how often its containers have been restarted.
+	Restarts uint32
+	// Terminating says that the pod is being deleted: it runs, but not for long.
+	Terminating bool
+	// Containers is never nil; shared by all pods with equal containers.
+	Containers *Containers
+}
+
+// Containers is what is kept of the containers of a pod. It is immutable.
+type Containers struct {
+	// Statuses has the containers, sidecars and ephemeral containers that the
+	// pod's status mentions.
+	Statuses []storage.ContainerStatus
+	// Resources is what they request together and are limited to.
+	Resources Resources
 }
 
 // Query names the pod to the store.
@@ -36,13 +48,13 @@ func (p *Pod) Query() storage.PodQuery {
 		Namespace:  p.Namespace,
 		Name:       p.Name,
 		Started:    p.Started,
-		Containers: p.Containers,
+		Containers: p.Containers.Statuses,
 	}
 }
 
 // HasRunning is whether a container of the pod runs.
 func (p *Pod) HasRunning() bool {
-	return slices.ContainsFunc(p.Containers, func(c storage.ContainerStatus) bool { return c.Running })
+	return slices.ContainsFunc(p.Containers.Statuses, func(c storage.ContainerStatus) bool { return c.Running })
 }
 
 // GetObjectMeta lets client-go's temporary store, through which a reflector's
@@ -58,11 +70,13 @@ func trimPod(obj any) (*Pod, error) {
 		return object, nil
 	case *corev1.Pod:
 		pod := &Pod{
-			Namespace:  object.Namespace,
-			Name:       object.Name,
-			Labels:     wire.LabelsOf(object.Labels),
-			Node:       object.Spec.NodeName,
-			Containers: containerStatuses(&object.Status),
+			Namespace:   object.Namespace,
+			Name:        object.Name,
+			Labels:      wire.LabelsOf(object.Labels),
+			Node:        object.Spec.NodeName,
+			Restarts:    restartsOf(object),
+			Terminating: object.DeletionTimestamp != nil,
+			Containers:  &Containers{Statuses: containerStatuses(&object.Status), Resources: resourcesOf(&object.Spec)},
 		}
 		if object.Status.StartTime != nil {
 			pod.Started = storage.MillisOf(object.Status.StartTime.Time)

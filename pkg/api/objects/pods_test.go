@@ -94,7 +94,7 @@ func TestPodKeptFields(t *testing.T) {
 		t.Errorf("labels %q", got.Labels)
 	}
 	must(t, pods.Update(runningPod("shop", "web-1", "", nil)))
-	if got, _ := pods.Get("shop", "web-1"); got.Started != 0 || got.Node != "" || len(got.Labels) != 0 || len(got.Containers) != 0 {
+	if got, _ := pods.Get("shop", "web-1"); got.Started != 0 || got.Node != "" || len(got.Labels) != 0 || len(got.Containers.Statuses) != 0 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -128,8 +128,8 @@ func TestContainerStatuses(t *testing.T) {
 	}
 	trimmed, err := trimPod(pod)
 	must(t, err)
-	if !reflect.DeepEqual(trimmed.Containers, want) {
-		t.Errorf("%+v, want %+v", trimmed.Containers, want)
+	if !reflect.DeepEqual(trimmed.Containers.Statuses, want) {
+		t.Errorf("%+v, want %+v", trimmed.Containers.Statuses, want)
 	}
 }
 
@@ -145,7 +145,7 @@ func TestPodMoved(t *testing.T) {
 	// A reflector that missed the deletion sees an update.
 	must(t, pods.Update(runningPod("shop", "db-0", "node-b", map[string]string{"v": "2"}, "db", "proxy")))
 	after, _ := pods.Get("shop", "db-0")
-	if after.Node != "node-b" || after.Labels.Get("v") != "2" || len(after.Containers) != 2 {
+	if after.Node != "node-b" || after.Labels.Get("v") != "2" || len(after.Containers.Statuses) != 2 {
 		t.Errorf("%+v", after)
 	}
 	if before.Node != "node-a" || before.Labels.Get("v") != "1" || list[0] != before {
@@ -181,7 +181,7 @@ func TestPodSharing(t *testing.T) {
 	if unsafe.StringData(string(one.Labels)) != unsafe.StringData(string(two.Labels)) {
 		t.Error("equal labels are held twice")
 	}
-	if &one.Containers[0] != &two.Containers[0] {
+	if one.Containers != two.Containers {
 		t.Error("equal statuses are held twice")
 	}
 	// The same text, cut elsewhere, is something else.
@@ -199,8 +199,8 @@ func TestPodSharing(t *testing.T) {
 	must(t, pods.Update(changed))
 	one, _ = pods.Get("shop", "1")
 	two, _ = pods.Get("shop", "2")
-	if one.Containers[1].Running || !two.Containers[1].Running {
-		t.Errorf("%+v %+v", one.Containers, two.Containers)
+	if one.Containers.Statuses[1].Running || !two.Containers.Statuses[1].Running {
+		t.Errorf("%+v %+v", one.Containers.Statuses, two.Containers.Statuses)
 	}
 }
 
@@ -293,7 +293,7 @@ func TestPodsConcurrent(t *testing.T) {
 				}
 				var before *Pod
 				for _, pod := range slices.Collect(pods.All("")) {
-					if pod.Labels.Get("node") != pod.Node || pod.Containers[0].Name != pod.Node {
+					if pod.Labels.Get("node") != pod.Node || pod.Containers.Statuses[0].Name != pod.Node {
 						t.Errorf("half a pod: %+v", pod)
 					}
 					if before != nil && (before.Namespace > pod.Namespace || before.Namespace == pod.Namespace && before.Name >= pod.Name) {

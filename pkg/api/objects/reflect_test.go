@@ -266,7 +266,7 @@ func TestWatchPods(t *testing.T) {
 			t.Error("not synced by a complete list")
 		}
 		wantPods(t, pods, "", "shop/1", "shop/2")
-		if pod, _ := pods.Get("shop", "1"); pod.Node != "node-a" || pod.Labels.Get("app") != "web" || len(pod.Containers) != 1 {
+		if pod, _ := pods.Get("shop", "1"); pod.Node != "node-a" || pod.Labels.Get("app") != "web" || len(pod.Containers.Statuses) != 1 {
 			t.Errorf("%+v", pod)
 		}
 
