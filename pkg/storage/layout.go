@@ -24,7 +24,8 @@ type PodRows struct {
 	First, End      int32
 }
 
-func (p PodRows) compare(namespace, name string) int {
+// Compare orders p against a pod by namespace and name.
+func (p PodRows) Compare(namespace, name string) int {
 	return cmp.Or(cmp.Compare(p.Namespace, namespace), cmp.Compare(p.Name, name))
 }
 
@@ -66,7 +67,7 @@ func NewLayout(keys []ContainerKey) (layout *Layout, rows []int32) {
 // every key already there.
 func (l *Layout) append(key ContainerKey) int32 {
 	row := int32(len(l.Containers))
-	if n := len(l.Pods); n == 0 || l.Pods[n-1].compare(key.Namespace, key.Pod) != 0 {
+	if n := len(l.Pods); n == 0 || l.Pods[n-1].Compare(key.Namespace, key.Pod) != 0 {
 		l.Pods = append(l.Pods, PodRows{Namespace: key.Namespace, Name: key.Pod, First: row, End: row})
 	}
 	l.Pods[len(l.Pods)-1].End = row + 1
@@ -74,9 +75,9 @@ func (l *Layout) append(key ContainerKey) int32 {
 	return row
 }
 
-// pod is the index of a pod in Pods.
-func (l *Layout) pod(namespace, name string) (int, bool) {
+// Find is the index of a pod in Pods.
+func (l *Layout) Find(namespace, name string) (int, bool) {
 	return slices.BinarySearchFunc(l.Pods, ContainerKey{Namespace: namespace, Pod: name}, func(p PodRows, k ContainerKey) int {
-		return p.compare(k.Namespace, k.Pod)
+		return p.Compare(k.Namespace, k.Pod)
 	})
 }

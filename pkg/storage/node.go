@@ -117,7 +117,7 @@ func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusa
 		case j == len(newer.Pods):
 			order = -1
 		default:
-			order = older.Pods[i].compare(newer.Pods[j].Namespace, newer.Pods[j].Name)
+			order = older.Pods[i].Compare(newer.Pods[j].Namespace, newer.Pods[j].Name)
 		}
 		var then, now PodRows // empty where one side lacks the pod
 		at := int32(-1)

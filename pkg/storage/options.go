@@ -67,6 +67,9 @@ func (o Options) Validate() error {
 	return nil
 }
 
+// Staleness is how old an answer may be and still be served.
+func (o Options) Staleness() time.Duration { return StalenessBound(o.withDefaults().Resolution) }
+
 // StalenessBound is how old an answer may be and still be served, for nodes
 // scraped every resolution: three missed scrapes, or two and the 30 s after
 // which a kubelet refreshes even an idle container.

@@ -81,7 +81,7 @@ func (s *Store) Pod(dst []ContainerUsage, q PodQuery, now Millis) (PodUsage, Abs
 	if state == nil {
 		return PodUsage{}, NotScraped
 	}
-	p, ok := state.layout.pod(q.Namespace, q.Name)
+	p, ok := state.layout.Find(q.Namespace, q.Name)
 	if !ok {
 		return PodUsage{}, NotReported
 	}

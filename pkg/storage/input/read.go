@@ -1,0 +1,140 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package input
+
+import (
+	"slices"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// Pod is an input of a pod at the moment now, or why there is none. The query is
+// only read.
+func (s *Store) Pod(q *storage.PodQuery, id ID, now storage.Millis) (Value, storage.Absence) {
+	info := &s.table[id]
+	if info.Level == OfNode {
+		return Value{}, storage.NotGiven
+	}
+	state := s.load(q.Node, id)
+	if state == nil {
+		return Value{}, storage.NotCollected
+	}
+	p, ok := state.layout.Find(q.Namespace, q.Name)
+	if !ok {
+		return Value{}, storage.NotReported
+	}
+	if !state.held.Has(id) {
+		return Value{}, storage.NotGiven
+	}
+	sum := total{info: info}
+	if info.Level == OfPod {
+		sum.add(state.column(id).at(p, state.base))
+	} else if absence := sum.addContainers(state, p, id, q.Containers); absence != storage.Present {
+		return Value{}, absence
+	}
+	value, absence := sum.value(s.staleness, now)
+	if absence == storage.Present && q.Started != 0 && value.Time < q.Started+state.offset {
+		return Value{}, storage.Predates
+	}
+	return value, absence
+}
+
+// Node is an input of a node itself at the moment now, or why there is none.
+func (s *Store) Node(name string, id ID, now storage.Millis) (Value, storage.Absence) {
+	info := &s.table[id]
+	if !info.Node {
+		return Value{}, storage.NotGiven
+	}
+	state := s.load(name, id)
+	switch {
+	case state == nil:
+		return Value{}, storage.NotCollected
+	case !state.held.Has(id):
+		return Value{}, storage.NotGiven
+	}
+	column := state.column(id)
+	sum := total{info: info}
+	sum.add(column.at(column.len()-1, state.base))
+	return sum.value(s.staleness, now)
+}
+
+// total adds cells up to what is served.
+type total struct {
+	info *Info
+	sum  float64
+	// time and window are those of the cell with the oldest reading.
+	time, window storage.Millis
+	// cells is how many have a reading; waits says that one has no rate.
+	cells int
+	waits bool
+}
+
+// add adds a cell and says whether it has a reading.
+func (t *total) add(c cell) bool {
+	if c.points[0].Time == 0 {
+		return false
+	}
+	t.cells++
+	number, window := float64(c.points[0].Value), storage.Millis(0)
+	if t.info.Kind == Counter {
+		var ok bool
+		if number, window, ok = c.rate(); !ok {
+			t.waits = true
+		}
+	}
+	t.sum += number
+	if t.cells == 1 || c.points[0].Time < t.time {
+		t.time, t.window = c.points[0].Time, window
+	}
+	return true
+}
+
+// addContainers adds the cells of the running containers of pod p, as far as the
+// cluster knows which they are; a listed one that it does not mention may well
+// run. The pod has no value where one of them has none, because the sum would
+// look like a small one, unless the input is Sparse.
+func (t *total) addContainers(state *state, p int, id ID, statuses []storage.ContainerStatus) storage.Absence {
+	pod := &state.layout.Pods[p]
+	names := state.layout.Containers[pod.First:pod.End]
+	for _, status := range statuses {
+		if status.Running && !slices.Contains(names, status.Name) {
+			return storage.Incomplete
+		}
+	}
+	column := state.column(id)
+	for i, name := range names {
+		if name == "" || stopped(statuses, name) {
+			continue
+		}
+		if !t.add(column.at(int(pod.First)+i, state.base)) && !t.info.Sparse {
+			return storage.Incomplete
+		}
+	}
+	return storage.Present
+}
+
+// value is the sum in the base unit, or why there is none.
+func (t *total) value(staleness, now storage.Millis) (Value, storage.Absence) {
+	switch {
+	case t.cells == 0:
+		return Value{}, storage.NotGiven
+	case now-t.time > staleness+t.info.Refresh, t.time > now+storage.FutureTolerance:
+		// What is ahead of us is from before our own clock was set back, and its
+		// age is unknown.
+		return Value{}, storage.Stale
+	case t.waits:
+		return Value{}, storage.OneSample
+	}
+	return Value{Time: min(t.time, now), Window: t.window, Value: t.sum / t.info.Unit.perBase()}, storage.Present
+}
+
+// stopped is whether the cluster says of a container that it does not run.
+func stopped(statuses []storage.ContainerStatus, name string) bool {
+	for i := range statuses {
+		if statuses[i].Name == name {
+			return !statuses[i].Running
+		}
+	}
+	return false
+}
