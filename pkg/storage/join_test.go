@@ -196,13 +196,13 @@ func TestWords(t *testing.T) {
 	for r := range storage.Refusals {
 		seen[r.String()] = true
 	}
-	for a := storage.Present; a <= storage.Incomplete; a++ {
+	for a := storage.Present; a <= storage.OneSample; a++ {
 		seen[a.String()] = true
 	}
-	if want := int(storage.Refusals) + int(storage.Incomplete) + 1; len(seen) != want || seen["unknown"] {
+	if want := int(storage.Refusals) + int(storage.OneSample) + 1; len(seen) != want || seen["unknown"] {
 		t.Errorf("got %d texts for %d reasons: %v", len(seen), want, seen)
 	}
-	if storage.Refusals.String() != "unknown" || (storage.Incomplete+1).String() != "unknown" {
+	if storage.Refusals.String() != "unknown" || (storage.OneSample+1).String() != "unknown" {
 		t.Error("what is no reason has a text")
 	}
 }
