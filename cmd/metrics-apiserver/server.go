@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/component-base/version"
 	"k8s.io/klog/v2"
 
@@ -27,6 +28,7 @@ import (
 // out.
 type server struct {
 	client   kubernetes.Interface
+	objects  rest.Interface // for watching nodes and pods alone
 	selector labels.Selector
 	nodes    *objects.Nodes
 	pods     *objects.Pods
@@ -50,6 +52,9 @@ func newServer(o *options) (*server, error) {
 	}
 	if s.client, err = kubernetes.NewForConfig(cluster); err != nil {
 		return nil, fmt.Errorf("make a client for the API server: %w", err)
+	}
+	if s.objects, err = objects.NewClient(cluster, scraper.ResourcePathAnnotation); err != nil {
+		return nil, err
 	}
 	own := newRegistry()
 
@@ -107,11 +112,11 @@ func (s *server) run(ctx context.Context) error {
 	defer stopFeeding()
 	group, feeding := errgroup.WithContext(feeding)
 	group.Go(func() error {
-		objects.WatchNodes(feeding, s.client.CoreV1().RESTClient(), s.selector, s.nodes)
+		objects.WatchNodes(feeding, s.objects, s.selector, s.nodes)
 		return nil
 	})
 	group.Go(func() error {
-		objects.WatchPods(feeding, s.client.CoreV1().RESTClient(), s.pods)
+		objects.WatchPods(feeding, s.objects, s.pods)
 		return nil
 	})
 	group.Go(func() error { return s.scraper.Run(feeding) })

@@ -1,0 +1,194 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package objects
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+)
+
+// NewClient is a REST client of the core group for WatchPods and WatchNodes. The
+// objects that it decodes have only the fields that are kept of Pods and Nodes,
+// the named annotations of Nodes among them, so it is of no use for anything
+// else. Answers are asked for uncompressed: both sides would spend more on that
+// than the way between them costs.
+func NewClient(config *rest.Config, annotations ...string) (rest.Interface, error) {
+	config = rest.CopyConfig(config)
+	config.GroupVersion = &corev1.SchemeGroupVersion
+	config.APIPath = "/api"
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	config.DisableCompression = true
+	config.NegotiatedSerializer = pruningNegotiator{scheme.Codecs.WithoutConversion(), keptFields(annotations)}
+	client, err := rest.RESTClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for objects: %w", err)
+	}
+	return client, nil
+}
+
+// keptFields is what is kept of objects by kind: what trimPod and Nodes.trim
+// read, and what a reflector does.
+func keptFields(nodeAnnotations []string) map[string]*message {
+	reflector := []string{
+		"ObjectMeta.Name", "ObjectMeta.Namespace", "ObjectMeta.UID", "ObjectMeta.ResourceVersion",
+		"ObjectMeta.Annotations[" + metav1.InitialEventsAnnotationKey + "]",
+	}
+	pod := append([]string{
+		"ObjectMeta.DeletionTimestamp", "ObjectMeta.Labels",
+		"Spec.NodeName", "Spec.Resources",
+		"Spec.Containers.Name", "Spec.Containers.Resources",
+		"Spec.InitContainers.Name", "Spec.InitContainers.Resources", "Spec.InitContainers.RestartPolicy",
+		"Status.StartTime",
+		"Status.ContainerStatuses.Name", "Status.ContainerStatuses.State.Running", "Status.ContainerStatuses.RestartCount",
+		"Status.InitContainerStatuses.Name", "Status.InitContainerStatuses.State.Running", "Status.InitContainerStatuses.RestartCount",
+		"Status.EphemeralContainerStatuses.Name", "Status.EphemeralContainerStatuses.State.Running",
+	}, reflector...)
+	node := append([]string{"ObjectMeta.Labels", "Status.Addresses", "Status.DaemonEndpoints"}, reflector...)
+	for _, key := range nodeAnnotations {
+		node = append(node, "ObjectMeta.Annotations["+key+"]")
+	}
+	ofList := func(paths []string) []string {
+		list := []string{"ListMeta"}
+		for _, path := range paths {
+			list = append(list, "Items."+path)
+		}
+		return list
+	}
+	return map[string]*message{
+		"Pod":      keep(reflect.TypeFor[corev1.Pod](), pod...),
+		"PodList":  keep(reflect.TypeFor[corev1.PodList](), ofList(pod)...),
+		"Node":     keep(reflect.TypeFor[corev1.Node](), node...),
+		"NodeList": keep(reflect.TypeFor[corev1.NodeList](), ofList(node)...),
+	}
+}
+
+// pruningNegotiator is a NegotiatedSerializer that leaves fields out of what it
+// decodes from protobuf.
+type pruningNegotiator struct {
+	runtime.NegotiatedSerializer
+	kinds map[string]*message
+}
+
+// SupportedMediaTypes is runtime.NegotiatedSerializer's. Objects in a watch are
+// decoded by the same Serializer as those in a list.
+func (n pruningNegotiator) SupportedMediaTypes() []runtime.SerializerInfo {
+	infos := slices.Clone(n.NegotiatedSerializer.SupportedMediaTypes()) // which are the scheme's own
+	for i := range infos {
+		if infos[i].MediaType == runtime.ContentTypeProtobuf {
+			infos[i].Serializer = &pruningSerializer{Serializer: infos[i].Serializer, kinds: n.kinds}
+		}
+	}
+	return infos
+}
+
+// pruningSerializer hands its Serializer no more of an object than is kept.
+type pruningSerializer struct {
+	runtime.Serializer
+	kinds   map[string]*message
+	buffers sync.Pool // of *[]byte
+}
+
+// maxPrunedBuffer is how large a buffer may be to be used again.
+const maxPrunedBuffer = 64 << 10
+
+// Decode is runtime.Decoder's. What is not understood goes to the Serializer as
+// it is, to be refused with its words.
+func (s *pruningSerializer) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+	buffer, ok := s.buffers.Get().(*[]byte)
+	if !ok {
+		buffer = new([]byte)
+	}
+	if pruned, ok := s.prune((*buffer)[:0], data); ok {
+		*buffer, data = pruned, pruned
+	}
+	// Nothing of data is kept by who decodes it: strings are copied.
+	object, kind, err := s.Serializer.Decode(data, defaults, into)
+	if cap(*buffer) <= maxPrunedBuffer {
+		s.buffers.Put(buffer)
+	}
+	return object, kind, err
+}
+
+// prefix is before every object in protobuf.
+const prefix = "k8s\x00"
+
+// The fields of runtime.Unknown, the envelope of every object in protobuf, and of
+// its type.
+const (
+	unknownType = 1
+	unknownRaw  = 2
+	typeKind    = 2
+)
+
+// prune appends an envelope with the object in it pruned.
+func (s *pruningSerializer) prune(dst, data []byte) ([]byte, bool) {
+	envelope, ok := bytes.CutPrefix(data, []byte(prefix))
+	if !ok {
+		return dst, false
+	}
+	dst = append(dst, prefix...)
+	var kept *message
+	for len(envelope) > 0 {
+		number, kind, tag := protowire.ConsumeTag(envelope)
+		if tag < 0 {
+			return dst, false
+		}
+		size := protowire.ConsumeFieldValue(number, kind, envelope[tag:])
+		if size < 0 || kind != protowire.BytesType {
+			return dst, false
+		}
+		whole := envelope[:tag+size]
+		content, _ := protowire.ConsumeBytes(whole[tag:])
+		switch number {
+		case unknownType:
+			kept = s.kinds[kindOf(content)]
+			dst = append(dst, whole...)
+		case unknownRaw:
+			if kept == nil {
+				return dst, false
+			}
+			var err error
+			if dst, err = appendNested(append(dst, whole[:tag]...), content, kept); err != nil {
+				return dst, false
+			}
+		default:
+			dst = append(dst, whole...)
+		}
+		envelope = envelope[tag+size:]
+	}
+	return dst, true
+}
+
+// kindOf is the kind in a runtime.TypeMeta; "" is none. All kinds that are pruned
+// are of the one group that the client is for.
+func kindOf(typeMeta []byte) string {
+	for len(typeMeta) > 0 {
+		number, kind, tag := protowire.ConsumeTag(typeMeta)
+		if tag < 0 {
+			return ""
+		}
+		size := protowire.ConsumeFieldValue(number, kind, typeMeta[tag:])
+		if size < 0 {
+			return ""
+		}
+		if number == typeKind && kind == protowire.BytesType {
+			text, _ := protowire.ConsumeBytes(typeMeta[tag:])
+			return string(text)
+		}
+		typeMeta = typeMeta[tag+size:]
+	}
+	return ""
+}
