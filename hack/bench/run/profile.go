@@ -16,8 +16,12 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/listing"
 )
 
-// profileTime is how long a CPU profile is taken.
-const profileTime = 20 * time.Second
+// profileTime is how long a CPU profile is taken under load, idleTime while the
+// server only scrapes: it then uses so little that it takes longer to see what.
+const (
+	profileTime = 20 * time.Second
+	idleTime    = time.Minute
+)
 
 // profile stores profiles of a server: of the CPU while it only scrapes, while
 // it answers full lists and while it answers an HPA's; and of the memory.
@@ -30,19 +34,20 @@ func (s *server) profile(ctx context.Context, o Options) error {
 	}
 	idle := func(ctx context.Context) error { return pause(ctx, time.Millisecond) }
 	for _, load := range []struct {
-		name string
-		one  func(ctx context.Context) error
+		name   string
+		length time.Duration
+		one    func(ctx context.Context) error
 	}{
-		{"cpu-steady", idle},
-		{"cpu-full-list-json", s.repeat(fullList(listing.JSON, false))},
-		{"cpu-full-list-protobuf", s.repeat(fullList(listing.Protobuf, false))},
-		{"cpu-hpa", s.repeat(s.site.hpaList())},
+		{"cpu-steady", idleTime, idle},
+		{"cpu-full-list-json", profileTime, s.repeat(fullList(listing.JSON, false))},
+		{"cpu-full-list-protobuf", profileTime, s.repeat(fullList(listing.Protobuf, false))},
+		{"cpu-hpa", profileTime, s.repeat(s.site.hpaList())},
 	} {
 		group, ctx := errgroup.WithContext(ctx)
 		loading, stop := context.WithCancel(ctx)
 		group.Go(func() error {
 			defer stop()
-			return s.store(ctx, o, load.name, "profile?seconds="+strconv.Itoa(int(profileTime.Seconds())))
+			return s.store(ctx, o, load.name, "profile?seconds="+strconv.Itoa(int(load.length.Seconds())))
 		})
 		group.Go(func() error {
 			for loading.Err() == nil {
