@@ -16,4 +16,8 @@
 //
 // The two versions of the API, v1 and v1beta1, have one schema; List.Version is
 // all that differs.
+//
+// What such encoders are made of is exported for those of other groups: text,
+// times and quantities, the fields of protobuf with their sizes, the envelope
+// that Kubernetes puts around it, and the Writer's Stream.
 package wire

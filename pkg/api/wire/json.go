@@ -6,7 +6,7 @@ package wire
 import "github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 
 // writeJSON writes list as encoding/json does the typed list, new line and all.
-func writeJSON(out *chunks, list *List) {
+func writeJSON(out *Chunks, list *List) {
 	buf := out.buf
 	buf = append(buf, `{"kind":"`...)
 	buf = append(buf, list.Kind...)
@@ -21,12 +21,12 @@ func writeJSON(out *chunks, list *List) {
 			buf = append(buf, ',')
 		}
 		first = false
-		if !out.put(encoder.append(buf, item)) {
+		if !out.Put(encoder.append(buf, item)) {
 			return
 		}
 		buf = out.buf
 	}
-	out.put(append(buf, "]}\n"...))
+	out.Put(append(buf, "]}\n"...))
 }
 
 // jsonEncoder keeps what items have in common with the one before.
@@ -49,7 +49,7 @@ type jsonEncoder struct {
 
 func newJSONEncoder(list *List) *jsonEncoder {
 	e := &jsonEncoder{kind: list.Kind}
-	e.created = appendTime(append(e.created, `"creationTimestamp":`...), list.Created)
+	e.created = AppendTime(append(e.created, `"creationTimestamp":`...), list.Created)
 	return e
 }
 
@@ -57,11 +57,11 @@ func (e *jsonEncoder) append(dst []byte, item *Item) []byte {
 	dst = append(dst, `{"metadata":{`...)
 	if item.Name != "" {
 		dst = append(dst, `"name":`...)
-		dst = append(appendString(dst, item.Name), ',')
+		dst = append(AppendString(dst, item.Name), ',')
 	}
 	if item.Namespace != "" {
 		dst = append(dst, `"namespace":`...)
-		dst = append(appendString(dst, item.Namespace), ',')
+		dst = append(AppendString(dst, item.Namespace), ',')
 	}
 	dst = append(dst, e.created...)
 	if item.Labels != "" {
@@ -83,7 +83,7 @@ func (e *jsonEncoder) append(dst []byte, item *Item) []byte {
 		}
 		container := &item.Containers[i]
 		dst = append(dst, `{"name":`...)
-		dst = append(appendString(dst, container.Name), ',')
+		dst = append(AppendString(dst, container.Name), ',')
 		dst = append(appendUsage(dst, container), '}')
 	}
 	return append(dst, "]}"...)
@@ -115,21 +115,21 @@ func (e *jsonEncoder) labelsField(labels Labels) []byte {
 			field = append(field, ',')
 		}
 		first = false
-		field = append(appendString(field, key), ':')
-		field = appendString(field, value)
+		field = append(AppendString(field, key), ':')
+		field = AppendString(field, value)
 	}
 	field = append(field, '}')
 	e.labels.of, e.labels.field = labels, field
 	return field
 }
 
-// timeValue is appendTime of a moment.
+// timeValue is AppendTime of a moment.
 func (e *jsonEncoder) timeValue(m storage.Millis) []byte {
 	if m <= 0 {
-		return appendTime(e.time.field[:0], m)
+		return AppendTime(e.time.field[:0], m)
 	}
 	if second := m / 1000; second != e.time.of {
-		e.time.of, e.time.field = second, appendTime(e.time.field[:0], m)
+		e.time.of, e.time.field = second, AppendTime(e.time.field[:0], m)
 	}
 	return e.time.field
 }

@@ -29,15 +29,15 @@ func LabelsOf(set map[string]string) Labels {
 	keys := make([]string, 0, len(set))
 	for key, value := range set {
 		keys = append(keys, key)
-		size += fieldSize(entrySize(len(key), len(value)))
+		size += FieldSize(entrySize(len(key), len(value)))
 	}
 	slices.Sort(keys)
 	encoded := make([]byte, 0, size)
 	for _, key := range keys {
 		value := set[key]
-		encoded = appendLength(encoded, labelTag, entrySize(len(key), len(value)))
-		encoded = appendField(encoded, keyTag, key)
-		encoded = appendField(encoded, valueTag, value)
+		encoded = AppendLength(encoded, labelTag, entrySize(len(key), len(value)))
+		encoded = AppendField(encoded, keyTag, key)
+		encoded = AppendField(encoded, valueTag, value)
 	}
 	return Labels(encoded)
 }
@@ -102,22 +102,23 @@ func cutField(s string) (content, rest string) {
 	return s[i : i+int(size)], s[i+int(size):]
 }
 
-// appendLength starts a length-delimited field: its content, of size bytes, is
-// to follow.
-func appendLength(dst []byte, tag byte, size int) []byte {
+// AppendLength starts a length-delimited field of protobuf: its content, of size
+// bytes, is to follow. The tag is the field's number, below 16, and its wire type.
+func AppendLength(dst []byte, tag byte, size int) []byte {
 	if size < 0x80 { // nearly always
 		return append(dst, tag, byte(size))
 	}
 	return binary.AppendUvarint(append(dst, tag), uint64(size))
 }
 
-// appendField is a whole length-delimited field.
-func appendField(dst []byte, tag byte, content string) []byte {
-	return append(appendLength(dst, tag, len(content)), content...)
+// AppendField appends a whole length-delimited field.
+func AppendField(dst []byte, tag byte, content string) []byte {
+	return append(AppendLength(dst, tag, len(content)), content...)
 }
 
-// fieldSize is the size of a length-delimited field with a content of size bytes.
-func fieldSize(size int) int { return 1 + varintSize(uint64(size)) + size }
+// FieldSize is the size of a length-delimited field whose tag is a byte and whose
+// content is of size bytes.
+func FieldSize(size int) int { return 1 + VarintSize(uint64(size)) + size }
 
 // entrySize is the size of a map's entry, given those of its key and value.
-func entrySize(key, value int) int { return fieldSize(key) + fieldSize(value) }
+func entrySize(key, value int) int { return FieldSize(key) + FieldSize(value) }

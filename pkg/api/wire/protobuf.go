@@ -47,36 +47,41 @@ const (
 // The parts that are always the same. Fields that are not optional are written
 // even where they are empty.
 const (
+	// EmptyListMeta is the content of a metav1.ListMeta with nothing in it.
+	EmptyListMeta = "\x0a\x00\x12\x00\x1a\x00"
+	// EnvelopeEnd is an empty content encoding and type.
+	EnvelopeEnd   = "\x1a\x00\x22\x00"
 	protobufMagic = "k8s\x00"
-	emptyListMeta = "\x0a\x00\x12\x00\x1a\x00"
-	// unknownEnd is an empty content encoding and type.
-	unknownEnd = "\x1a\x00\x22\x00"
 )
 
 // writeProtobuf writes list as the generated code does the typed list, in the
 // envelope that Kubernetes puts around every object.
-func writeProtobuf(out *chunks, list *List) {
+func writeProtobuf(out *Chunks, list *List) {
 	encoder := newProtobufEncoder(list)
-	size := fieldSize(len(emptyListMeta))
+	size := FieldSize(len(EmptyListMeta))
 	for item := range list.Items {
-		size += fieldSize(encoder.measure(item).total)
+		size += FieldSize(encoder.measure(item).total)
 	}
 
-	kind, version := string(list.Kind)+"List", group+"/"+list.Version
-	buf := out.buf
-	buf = append(buf, protobufMagic...)
-	buf = appendLength(buf, unknownTypeTag, entrySize(len(version), len(kind)))
-	buf = appendField(buf, typeVersionTag, version)
-	buf = appendField(buf, typeKindTag, kind)
-	buf = appendLength(buf, unknownRawTag, size)
-	buf = appendField(buf, listMetaTag, emptyListMeta)
+	buf := AppendEnvelope(out.buf, group+"/"+list.Version, string(list.Kind)+"List", size)
+	buf = AppendField(buf, listMetaTag, EmptyListMeta)
 	for item := range list.Items {
-		if !out.put(encoder.append(buf, item)) {
+		if !out.Put(encoder.append(buf, item)) {
 			return
 		}
 		buf = out.buf
 	}
-	out.put(append(buf, unknownEnd...))
+	out.Put(append(buf, EnvelopeEnd...))
+}
+
+// AppendEnvelope starts the envelope that Kubernetes puts around every object in
+// protobuf: the object, of size bytes, is to follow, and EnvelopeEnd.
+func AppendEnvelope(dst []byte, apiVersion, kind string, size int) []byte {
+	dst = append(dst, protobufMagic...)
+	dst = AppendLength(dst, unknownTypeTag, entrySize(len(apiVersion), len(kind)))
+	dst = AppendField(dst, typeVersionTag, apiVersion)
+	dst = AppendField(dst, typeKindTag, kind)
+	return AppendLength(dst, unknownRawTag, size)
 }
 
 // protobufEncoder has what all items of a list have in common.
@@ -91,10 +96,10 @@ type protobufEncoder struct {
 func newProtobufEncoder(list *List) *protobufEncoder {
 	e := &protobufEncoder{kind: list.Kind}
 	for _, tag := range []byte{metaSelfLinkTag, metaUIDTag, metaVersionTag} {
-		e.fixed = appendField(e.fixed, tag, "")
+		e.fixed = AppendField(e.fixed, tag, "")
 	}
 	e.fixed = append(e.fixed, metaGenerationTag, 0)
-	e.fixed = appendTimestamp(e.fixed, metaCreatedTag, list.Created)
+	e.fixed = AppendTimestamp(e.fixed, metaCreatedTag, list.Created)
 	return e
 }
 
@@ -113,8 +118,8 @@ func (e *protobufEncoder) containers(item *Item) []storage.ContainerUsage {
 // measure is the sizes of what append appends for item, without the item's own
 // tag and length.
 func (e *protobufEncoder) measure(item *Item) itemSizes {
-	meta := fieldSize(len(item.Name)) + 2 + fieldSize(len(item.Namespace)) + len(e.fixed) + len(item.Labels)
-	total := fieldSize(meta) + fieldSize(timestampSize(item.Time)) + fieldSize(durationSize(item.Window))
+	meta := FieldSize(len(item.Name)) + 2 + FieldSize(len(item.Namespace)) + len(e.fixed) + len(item.Labels)
+	total := FieldSize(meta) + FieldSize(TimestampSize(item.Time)) + FieldSize(durationSize(item.Window))
 	containers := e.containers(item)
 	e.usage = slices.Grow(e.usage[:0], len(containers))[:len(containers)]
 	for i := range containers {
@@ -123,7 +128,7 @@ func (e *protobufEncoder) measure(item *Item) itemSizes {
 		if e.kind == NodeMetrics {
 			total += usage.total
 		} else {
-			total += fieldSize(fieldSize(len(container.Name)) + usage.total)
+			total += FieldSize(FieldSize(len(container.Name)) + usage.total)
 		}
 	}
 	return itemSizes{total: total, meta: meta}
@@ -132,17 +137,17 @@ func (e *protobufEncoder) measure(item *Item) itemSizes {
 // append appends item as an element of a list.
 func (e *protobufEncoder) append(dst []byte, item *Item) []byte {
 	sizes := e.measure(item)
-	dst = appendLength(dst, listItemTag, sizes.total)
+	dst = AppendLength(dst, listItemTag, sizes.total)
 
-	dst = appendLength(dst, itemMetaTag, sizes.meta)
-	dst = appendField(dst, metaNameTag, item.Name)
+	dst = AppendLength(dst, itemMetaTag, sizes.meta)
+	dst = AppendField(dst, metaNameTag, item.Name)
 	dst = append(dst, metaGenerateTag, 0)
-	dst = appendField(dst, metaNamespaceTag, item.Namespace)
+	dst = AppendField(dst, metaNamespaceTag, item.Namespace)
 	dst = append(dst, e.fixed...)
 	dst = append(dst, item.Labels...)
 
-	dst = appendTimestamp(dst, itemTimeTag, item.Time)
-	dst = appendLength(dst, itemWindowTag, durationSize(item.Window))
+	dst = AppendTimestamp(dst, itemTimeTag, item.Time)
+	dst = AppendLength(dst, itemWindowTag, durationSize(item.Window))
 	dst = append(dst, durationTag)
 	dst = binary.AppendUvarint(dst, uint64(item.Window.Duration()))
 
@@ -153,8 +158,8 @@ func (e *protobufEncoder) append(dst []byte, item *Item) []byte {
 			dst = usage.append(dst, nodeUsageTag)
 			continue
 		}
-		dst = appendLength(dst, podContainerTag, fieldSize(len(container.Name))+usage.total)
-		dst = appendField(dst, containerNameTag, container.Name)
+		dst = AppendLength(dst, podContainerTag, FieldSize(len(container.Name))+usage.total)
+		dst = AppendField(dst, containerNameTag, container.Name)
 		dst = usage.append(dst, containerUsageTag)
 	}
 	return dst
@@ -201,16 +206,17 @@ func appendQuantityEntry(dst []byte, tag byte, key string, q quantity) []byte {
 	return q.append(dst)
 }
 
-// timestampSize is of the content: none is an empty message.
-func timestampSize(m storage.Millis) int {
+// TimestampSize is the size of a metav1.Time's content: none is an empty message.
+func TimestampSize(m storage.Millis) int {
 	if m == 0 {
 		return 0
 	}
-	return 1 + varintSize(seconds(m)) + 2
+	return 1 + VarintSize(seconds(m)) + 2
 }
 
-func appendTimestamp(dst []byte, tag byte, m storage.Millis) []byte {
-	dst = appendLength(dst, tag, timestampSize(m))
+// AppendTimestamp appends a field that is a metav1.Time: whole seconds.
+func AppendTimestamp(dst []byte, tag byte, m storage.Millis) []byte {
+	dst = AppendLength(dst, tag, TimestampSize(m))
 	if m == 0 {
 		return dst
 	}
@@ -222,4 +228,4 @@ func appendTimestamp(dst []byte, tag byte, m storage.Millis) []byte {
 // seconds is a moment in Unix seconds as a varint takes them.
 func seconds(m storage.Millis) uint64 { return uint64(m.Time().Unix()) }
 
-func durationSize(m storage.Millis) int { return 1 + varintSize(uint64(m.Duration())) }
+func durationSize(m storage.Millis) int { return 1 + VarintSize(uint64(m.Duration())) }

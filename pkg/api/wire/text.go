@@ -10,9 +10,9 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
-// appendString is s as a JSON string. Names are plain ASCII; for whatever needs
+// AppendString appends s as a JSON string. Names are plain ASCII; for whatever needs
 // escaping encoding/json is asked.
-func appendString(dst []byte, s string) []byte {
+func AppendString(dst []byte, s string) []byte {
 	for i := range len(s) {
 		if !isPlain(s[i]) {
 			escaped, err := json.Marshal(s)
@@ -41,8 +41,9 @@ func isPlain(c byte) bool {
 	return c < 128 && plainHigh>>(c-64)&1 != 0
 }
 
-// appendTime is a metav1.Time in JSON: whole seconds, UTC, and null for none.
-func appendTime(dst []byte, m storage.Millis) []byte {
+// AppendTime appends m as a metav1.Time in JSON: whole seconds, UTC, and null for
+// none.
+func AppendTime(dst []byte, m storage.Millis) []byte {
 	if m == 0 {
 		return append(dst, "null"...)
 	}

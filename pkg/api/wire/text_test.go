@@ -59,6 +59,21 @@ func checkQuantities(t *testing.T, n uint64) {
 	}
 }
 
+func FuzzMilli(f *testing.F) {
+	for _, n := range []int64{0, 1, -1, 999, 1000, 1001, 1500, -2_000_000, 1_000_000, 1e18, -1e18, math.MaxInt64, math.MinInt64, math.MinInt64 + 1} {
+		f.Add(n)
+	}
+	f.Fuzz(func(t *testing.T, n int64) {
+		got := string(AppendMilli(nil, n))
+		if want := resource.NewMilliQuantity(n, resource.DecimalSI).String(); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+		if MilliSize(n) != len(got) || len(got) > 21 {
+			t.Errorf("%d: %s has size %d", n, got, MilliSize(n))
+		}
+	})
+}
+
 func FuzzString(f *testing.F) {
 	for _, s := range []string{"", "web-1", "\"", "\\", "<&>", "\u2028", "\xff", "\x00\x1f\x7f", "日本", "a\xe2\x82"} {
 		f.Add(s)
@@ -68,7 +83,7 @@ func FuzzString(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := appendString([]byte("before"), s); string(got) != "before"+string(want) {
+		if got := AppendString([]byte("before"), s); string(got) != "before"+string(want) {
 			t.Errorf("%s, want before%s", got, want)
 		}
 	})
@@ -83,7 +98,7 @@ func FuzzTimes(f *testing.F) {
 		wantJSON(t, string(appendDuration(nil, millis)), metav1.Duration{Duration: millis.Duration()})
 		moment := metav1.NewTime(millis.Time())
 		if y := moment.UTC().Year(); y >= 0 && y <= 9999 { // others have no RFC 3339
-			wantJSON(t, string(appendTime(nil, millis)), moment)
+			wantJSON(t, string(AppendTime(nil, millis)), moment)
 		}
 	})
 }

@@ -5,5 +5,5 @@ package wire
 
 import "math/bits"
 
-// varintSize is how many bytes v takes as a varint.
-func varintSize(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
+// VarintSize is how many bytes v takes as a varint.
+func VarintSize(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
