@@ -52,6 +52,7 @@ func (i *partInterners) hold(place *heldPod, pod *Pod) {
 		Started:     pod.Started,
 		Restarts:    pod.Restarts,
 		Terminating: pod.Terminating,
+		HostNetwork: pod.HostNetwork,
 		Containers:  place.shared.containers.value,
 	})
 	i.release(before)

@@ -28,6 +28,8 @@ type Pod struct {
 	Restarts uint32
 	// Terminating says that the pod is being deleted: it runs, but not for long.
 	Terminating bool
+	// HostNetwork says that the pod has no network of its own.
+	HostNetwork bool
 	// Containers is never nil; shared by all pods with equal containers.
 	Containers *Containers
 }
@@ -76,6 +78,7 @@ func trimPod(obj any) (*Pod, error) {
 			Node:        object.Spec.NodeName,
 			Restarts:    restartsOf(object),
 			Terminating: object.DeletionTimestamp != nil,
+			HostNetwork: object.Spec.HostNetwork,
 			Containers:  &Containers{Statuses: containerStatuses(&object.Status), Resources: resourcesOf(&object.Spec)},
 		}
 		if object.Status.StartTime != nil {

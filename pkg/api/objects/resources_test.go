@@ -70,16 +70,16 @@ func TestRestarts(t *testing.T) {
 	now := metav1.Now()
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &now},
-		Spec:       corev1.PodSpec{InitContainers: []corev1.Container{{Name: "setup"}, {Name: "proxy", RestartPolicy: &always}}},
+		Spec:       corev1.PodSpec{HostNetwork: true, InitContainers: []corev1.Container{{Name: "setup"}, {Name: "proxy", RestartPolicy: &always}}},
 		Status: corev1.PodStatus{
 			InitContainerStatuses: []corev1.ContainerStatus{{Name: "setup", RestartCount: 100}, {Name: "proxy", RestartCount: 10}, {Name: "unknown", RestartCount: 1000}},
 			ContainerStatuses:     []corev1.ContainerStatus{{Name: "web", RestartCount: 1}, {Name: "other", RestartCount: 2}, {Name: "broken", RestartCount: -5}},
 		},
 	}
-	trimmed, err := trimPod(pod)
-	must(t, err)
-	if trimmed.Restarts != 13 || !trimmed.Terminating {
-		t.Errorf("%+v", trimmed)
+	pods := NewPods()
+	must(t, pods.Add(pod))
+	if held, _ := pods.Get("", ""); held.Restarts != 13 || !held.Terminating || !held.HostNetwork {
+		t.Errorf("%+v", held)
 	}
 	for range 3 {
 		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{RestartCount: math.MaxInt32})

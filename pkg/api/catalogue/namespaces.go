@@ -1,0 +1,102 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package catalogue
+
+import (
+	"time"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// settledAge is how old a pod must be for a sum to wait for its value: a rate
+// takes two refreshes of the kubelet, at most 30 s apart.
+const settledAge = 60 * time.Second
+
+// answerNamespaces answers for one namespace, or for all that have running pods.
+func (r *request) answerNamespaces() error {
+	q := r.query
+	if q.Name != custommetrics.AllObjects {
+		var s sum
+		for pod := range r.pods.All(q.Name) {
+			r.addToSum(&s, pod)
+		}
+		if s.pods == 0 {
+			return r.noSuchObject("namespace")
+		}
+		r.matched++
+		r.addSum(q.Name, &s)
+		return r.noSum(&s)
+	}
+	if !q.Selector.Empty() {
+		return namespacesHaveNoLabels(q)
+	}
+	var s sum
+	name := ""
+	for pod := range r.pods.All("") {
+		if pod.Namespace != name {
+			if s.pods > 0 {
+				r.addSum(name, &s)
+			}
+			name, s = pod.Namespace, sum{}
+			r.matched++
+		}
+		r.addToSum(&s, pod)
+	}
+	if s.pods > 0 {
+		r.addSum(name, &s)
+	}
+	return r.noneOf("namespace with running pods")
+}
+
+// sum is the sum over the pods of one namespace.
+type sum struct {
+	term
+	// pods is how many there are, added how many are in the sum.
+	pods, added int
+	// missing says why there is no sum: pods that ought to be in it. leftOut is
+	// the others that are not.
+	missing, leftOut tally
+}
+
+// addToSum adds a pod to the sum of its namespace.
+func (r *request) addToSum(s *sum, pod *objects.Pod) {
+	s.pods++
+	t, why := r.podOrReason(pod)
+	switch {
+	case why == present:
+		s.add(&t)
+	case why.lasting() || pod.Terminating || pod.Started > r.at-storage.MillisIn(settledAge):
+		s.leftOut.add(why, pod.Name)
+	default:
+		s.missing.add(why, pod.Name)
+	}
+}
+
+func (s *sum) add(t *term) {
+	if s.added == 0 || t.time < s.time {
+		s.time, s.window = t.time, t.window
+	}
+	s.over += t.over
+	s.under += t.under
+	s.added++
+}
+
+// addSum puts the sum of a namespace into the answer, or the reason why there is
+// none into the tally.
+func (r *request) addSum(name string, s *sum) {
+	switch {
+	case s.missing.total > 0:
+		r.absent.add(s.missing.entries[0].why, name)
+	case s.added == 0:
+		r.absent.add(s.leftOut.entries[0].why, name)
+	default:
+		t := s.term
+		if !r.metric.Pods.isQuotient() {
+			t.under = 1
+		}
+		r.add("", name, t, present)
+	}
+}

@@ -1,0 +1,103 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package catalogue
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+// reason is why an object has no value: a storage.Absence, or one of ours.
+type reason uint8
+
+// present is no reason: there is a value.
+const present = reason(storage.Present)
+
+// Our own reasons.
+const (
+	noRequest reason = iota + 1<<7
+	noLimit
+	hostNetwork
+	notRunning
+	notScraped
+	notANumber
+)
+
+// String is the reason in words.
+func (r reason) String() string {
+	switch r {
+	case noRequest:
+		return "the pod, or one of its containers, requests none"
+	case noLimit:
+		return "the pod, or one of its containers, has no limit"
+	case hostNetwork:
+		return "the pod is on its node's network and has none of its own"
+	case notRunning:
+		return "none of its containers runs"
+	case notScraped:
+		return "its node is not among those that are scraped"
+	case notANumber:
+		return "the value is too large, or no number"
+	default:
+		return storage.Absence(r).String()
+	}
+}
+
+// lasting is whether an object for this reason cannot have the metric as it is,
+// so that its sum with others lacks nothing.
+func (r reason) lasting() bool {
+	switch r {
+	case noRequest, noLimit, hostNetwork, notRunning, notScraped, reason(storage.NotGiven):
+		return true
+	default:
+		return false
+	}
+}
+
+// tally counts for which reasons objects have no value, in the order in which
+// they were met. The zero tally is empty.
+type tally struct {
+	entries []tallied
+	total   int
+}
+
+type tallied struct {
+	why     reason
+	count   int
+	example string // the first object's name
+}
+
+func (t *tally) add(why reason, name string) {
+	t.total++
+	for i := range t.entries {
+		if t.entries[i].why == why {
+			t.entries[i].count++
+			return
+		}
+	}
+	t.entries = append(t.entries, tallied{why: why, count: 1, example: name})
+}
+
+// has is whether an object lacks a value for that reason.
+func (t *tally) has(why reason) bool {
+	return slices.ContainsFunc(t.entries, func(e tallied) bool { return e.why == why })
+}
+
+// String is all reasons, the commonest first: "3: …, for instance web-1; 1: …".
+func (t *tally) String() string {
+	entries := slices.Clone(t.entries)
+	slices.SortStableFunc(entries, func(a, b tallied) int { return cmp.Compare(b.count, a.count) })
+	parts := make([]string, len(entries))
+	for i, e := range entries {
+		parts[i] = fmt.Sprintf("%s (%s)", e.why, e.example)
+		if t.total > 1 {
+			parts[i] = fmt.Sprintf("%d: %s (such as %s)", e.count, e.why, e.example)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
