@@ -48,7 +48,7 @@ func keptFields(nodeAnnotations []string) map[string]*message {
 	}
 	pod := append([]string{
 		"ObjectMeta.DeletionTimestamp", "ObjectMeta.Labels",
-		"Spec.NodeName", "Spec.Resources",
+		"Spec.NodeName", "Spec.HostNetwork", "Spec.Resources",
 		"Spec.Containers.Name", "Spec.Containers.Resources",
 		"Spec.InitContainers.Name", "Spec.InitContainers.Resources", "Spec.InitContainers.RestartPolicy",
 		"Status.StartTime",
