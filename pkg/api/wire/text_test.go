@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"math/rand/v2"
@@ -87,6 +88,35 @@ func FuzzString(f *testing.F) {
 			t.Errorf("%s, want before%s", got, want)
 		}
 	})
+}
+
+// TestEveryByteOfAString holds each byte at each place of a word, and a few that
+// are not plain before and behind.
+func TestEveryByteOfAString(t *testing.T) {
+	for length := 1; length <= 17; length++ {
+		for place := range length {
+			for c := range 256 {
+				text := bytes.Repeat([]byte("a"), length)
+				text[place] = byte(c)
+				want, err := json.Marshal(string(text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := AppendString(nil, string(text)); string(got) != string(want) {
+					t.Fatalf("%q is %s, want %s", text, got, want)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkAppendString(b *testing.B) {
+	const name = "workload-17-6d4b75cb6d-00042"
+	var dst []byte
+	b.SetBytes(int64(len(name)))
+	for b.Loop() {
+		dst = AppendString(dst[:0], name)
+	}
 }
 
 func FuzzTimes(f *testing.F) {
