@@ -15,17 +15,24 @@ import (
 // A Provider has metrics that describe objects of the cluster. Its methods are
 // called concurrently.
 type Provider interface {
-	// Metrics are all metrics that can be asked for, for discovery. They may
-	// change. The caller does not write to what is returned, and the provider
-	// does not after it has returned it. One resource must be namespaced in all
-	// of its metrics or in none.
+	// Metrics are all metrics that can be asked for, for discovery and for what
+	// lives in namespaces. They may change. It is called for every request, so
+	// it is quick, and as long as nothing changes it returns the same slice. The
+	// caller does not write to that, and the provider does not once it has
+	// returned it.
+	//
+	// A resource is namespaced in all of its metrics or in none: a document that
+	// says both is refused by clients as a whole. So what contradicts an earlier
+	// entry is left out, and so are names that no path can have.
 	Metrics() []MetricInfo
 
 	// Custom appends to a.Values what the query asks for, and sets the other
-	// fields of a; it owns nothing of a after it has returned, and a.Values may
-	// have room in it already. An object without a value is left out. If that
-	// leaves none, and for what is not known at all, the error is a *NotFound,
-	// whose message people read. q is only read, and not kept.
+	// fields of a; it keeps nothing of a, and a.Values may have room in it
+	// already. An object without a value is left out. If that leaves none, and
+	// for what is not known at all, the error is a *NotFound, whose message
+	// people read. Any other error is served as 503, with its text, or as what
+	// it says itself if it is an API status. q is only read, and not kept.
+	// The context ends when a client would rather hear that there is nothing.
 	Custom(ctx context.Context, q *Query, a *Answer) error
 }
 
@@ -36,12 +43,14 @@ const AllObjects = "*"
 // A Query asks for one metric of one object or of several.
 type Query struct {
 	// Resource is what kind of objects is asked for, as in the path: lower case
-	// and plural. Namespaces are objects, too: the Name is the namespace's then,
-	// and Namespace is empty.
+	// and plural. It need not be one that the provider has.
+	// Namespaces are objects, too: the Name is the namespace's then, and never
+	// AllObjects.
 	Resource schema.GroupResource
-	// Namespace is that of the objects; empty for objects that have none.
+	// Namespace is that of the objects. It is empty for a Resource that Metrics
+	// says has none, and, if the Name is AllObjects, for those of all namespaces.
 	Namespace string
-	// Name is the object's, or AllObjects.
+	// Name is the object's, or AllObjects. One object has one value or none.
 	Name string
 	// Selector is over the objects' labels. It is never nil, and selects
 	// everything if Name is not AllObjects.
@@ -91,15 +100,14 @@ type MetricInfo struct {
 // methods are called concurrently.
 type ExternalProvider interface {
 	// ExternalMetrics are the names of all metrics that can be asked for, for
-	// discovery. They may change. The caller does not write to what is
-	// returned, and the provider does not after it has returned it.
+	// discovery. They may change; otherwise it is as with Provider.Metrics.
 	ExternalMetrics() []string
 
 	// External is what the query asks for: the values of the series that its
-	// selector matches. If there are none, and for what is not known at all, the
-	// error is a *NotFound, whose message people read. q is only read, and not
-	// kept; what is returned belongs to the caller, but for the Labels, which
-	// both only read.
+	// selector matches, which an HPA adds up. If there are none, and for what is
+	// not known at all, the error is a *NotFound; for others, see
+	// Provider.Custom. q is only read, and not kept; what is returned is not
+	// written to by either side.
 	External(ctx context.Context, q *ExternalQuery) ([]ExternalValue, error)
 }
 
