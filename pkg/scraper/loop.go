@@ -22,6 +22,7 @@ import (
 type decoder interface {
 	Resource(body []byte, sent storage.Millis, batch *storage.Batch) (kubelet.Stats, error)
 	Summary(body []byte, batch *storage.Batch) (kubelet.Stats, error)
+	Release()
 }
 
 // loop scrapes one node. Everything but target, changed, status and due belongs
@@ -140,6 +141,7 @@ func (l *loop) scrape(ctx context.Context) time.Time {
 func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) error {
 	ctx, cancel := context.WithTimeout(ctx, l.manager.options.RequestTimeout)
 	defer cancel()
+	defer func() { l.decoder.Release() }() // Of which a panic makes another.
 	var batch storage.Batch
 	if err := l.resource(ctx, begun, &batch, status); err != nil {
 		return err

@@ -182,6 +182,8 @@ func (d stuckDecoder) Summary([]byte, *storage.Batch) (kubelet.Stats, error) {
 	return kubelet.Stats{}, errors.ErrUnsupported
 }
 
+func (stuckDecoder) Release() {}
+
 func TestAPanicOfTheDecoderCostsOneScrape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{})

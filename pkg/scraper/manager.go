@@ -75,12 +75,14 @@ func New(options Options, store Committer) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	decoding := options.Decoder
+	decoding.Scratch = &kubelet.Scratch{}
 	m := &Manager{
 		options:    options,
 		staleness:  storage.StalenessBound(options.Resolution),
 		store:      store,
 		client:     client,
-		newDecoder: func() decoder { return kubelet.NewDecoder(options.Decoder) },
+		newDecoder: func() decoder { return kubelet.NewDecoder(decoding) },
 		pacer:      pacer{gap: options.StartGap},
 		epoch:      time.Now(),
 	}

@@ -32,25 +32,25 @@ var (
 
 // Decoder reads the answers of one node. It must not be used concurrently.
 //
-// Between answers it keeps, beside the layout, about 120 bytes a container:
-// the samples and the plan by which the next answer is read. There is one for
-// every node, so whatever is added here is paid thousands of times.
+// Between answers it keeps, beside the layout, about 64 bytes a container: the
+// plan by which the next answer is read. There is one for every node, so whatever
+// is added here is paid thousands of times.
 type Decoder struct {
 	options Options
 
-	// What the previous answer left. Invariants: samples and marks have one
-	// element for each row of layout; the slots of steps are rows of it.
-	layout  *storage.Layout
-	samples []storage.Sample
-	marks   []mark
-	steps   []step
+	// What the previous answer left. Invariant: the slots of steps are rows of
+	// layout.
+	layout *storage.Layout
+	steps  []step
+
+	// scratch has the last batch's samples; nil once they are released.
+	scratch *scratch
 
 	// The node itself, while an answer is read.
 	node     [1]storage.Sample
 	nodeMark [1]mark
 
-	seed   maphash.Seed
-	series exposition.Series
+	seed maphash.Seed
 }
 
 // NewDecoder is a decoder for one node. The zero Options are the defaults;
@@ -60,11 +60,7 @@ func NewDecoder(options Options) *Decoder {
 		panic("BUG: " + err.Error())
 	}
 	options = options.withDefaults()
-	return &Decoder{
-		options: options,
-		seed:    maphash.MakeSeed(),
-		series:  exposition.Series{MaxLabels: options.MaxLabels},
-	}
+	return &Decoder{options: options, seed: maphash.MakeSeed()}
 }
 
 // Resource reads an answer of /metrics/resource and sets Usage, Layout and
@@ -74,22 +70,29 @@ func NewDecoder(options Options) *Decoder {
 // batch are cleared.
 //
 // Layout is the same pointer as before as long as the answers list the same
-// containers, in whatever order. Samples are valid until the next call. After
-// an error the batch is as it was; the decoder can go on with the next answer.
+// containers, in whatever order. Samples are valid until the next call, or until
+// Release. After an error the batch is as it was; the decoder can go on with the
+// next answer.
 func (d *Decoder) Resource(body []byte, sent storage.Millis, batch *storage.Batch) (Stats, error) {
+	if d.scratch == nil {
+		d.scratch = d.options.Scratch.get()
+	}
+	d.scratch.resize(d.listed())
+	d.scratch.series.MaxLabels = d.options.MaxLabels
 	r := reading{
 		options: d.options,
 		sent:    sent,
 		lines:   exposition.NewLines(body),
-		series:  &d.series,
+		series:  &d.scratch.series,
 		plan:    plan{seed: d.seed, steps: d.steps},
-		slots:   newSlots(d.layout, d.samples, d.marks),
+		slots:   newSlots(d.layout, d.scratch.samples, d.scratch.marks),
 		node:    newSlots(nil, d.node[:], d.nodeMark[:]),
 	}
 	err := r.run()
 	// The labels point into the body, which is not ours to keep.
-	d.series = exposition.Series{MaxLabels: d.options.MaxLabels, Labels: d.series.Labels[:0]}
-	clear(d.series.Labels[:cap(d.series.Labels)])
+	labels := d.scratch.series.Labels
+	clear(labels[:cap(labels)])
+	d.scratch.series = exposition.Series{Labels: labels[:0]}
 	if err != nil {
 		return r.stats, err
 	}
@@ -102,12 +105,31 @@ func (d *Decoder) Resource(body []byte, sent storage.Millis, batch *storage.Batc
 		for i := range steps {
 			steps[i].slot = rows[steps[i].slot]
 		}
-		d.layout, d.samples, d.marks = layout, samples, make([]mark, len(samples))
+		d.layout = layout
 	}
+	d.scratch.samples, d.scratch.marks = samples, r.slots.marks
 	if changed {
 		d.steps = steps
 	}
-	batch.Usage, batch.Layout, batch.Samples = r.node.samples[0], d.layout, d.samples
+	batch.Usage, batch.Layout, batch.Samples = r.node.samples[0], d.layout, samples
 	batch.Estimates, batch.UsageEstimate = nil, 0
 	return r.stats, nil
+}
+
+// listed is how many containers the previous answer has listed.
+func (d *Decoder) listed() int {
+	if d.layout == nil {
+		return 0
+	}
+	return len(d.layout.Containers)
+}
+
+// Release gives back what the samples of the last batch are in, to be used by the
+// decoders of other nodes. It may be called at any time; without it, the decoder
+// keeps them for itself.
+func (d *Decoder) Release() {
+	if d.scratch != nil {
+		d.options.Scratch.put(d.scratch)
+		d.scratch = nil
+	}
 }

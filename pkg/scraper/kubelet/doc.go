@@ -48,6 +48,6 @@
 //
 // A Decoder serves one node and must not be used concurrently. It keeps no part
 // of a body. What it puts into a batch belongs to it and is valid until the
-// next call of the same method, except the Layout, which is immutable and may
-// be kept.
+// next call of the same method or of Release, except the Layout, which is
+// immutable and may be kept.
 package kubelet

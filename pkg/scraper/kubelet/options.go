@@ -31,6 +31,9 @@ type Options struct {
 	// bytes; a series with a longer one is refused, counted as RefusedTooLong.
 	// 0 is 253, the most that Kubernetes allows.
 	MaxNameBytes int
+
+	// Scratch is memory that the decoder shares with others; nil is none.
+	Scratch *Scratch
 }
 
 // withDefaults is o with its zeros replaced by the defaults.

@@ -6,11 +6,11 @@ package kubelet
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"unsafe"
 
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/exposition"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -251,9 +251,6 @@ func checkDecoder(t *testing.T, d *Decoder) {
 	if d.layout != nil {
 		rows = len(d.layout.Containers)
 	}
-	if len(d.samples) != rows || len(d.marks) != rows {
-		t.Errorf("%d rows, %d samples, %d marks", rows, len(d.samples), len(d.marks))
-	}
 	have := make(map[[2]int]bool)
 	for _, s := range d.steps {
 		key := [2]int{int(s.slot), int(s.kind)}
@@ -288,6 +285,46 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// TestDecodersShareScratch reads the answers of two nodes, of which one has more
+// containers, in turn, through the same memory and each through its own.
+func TestDecodersShareScratch(t *testing.T) {
+	shared := &Scratch{}
+	answer := func(node, containers, at int) string {
+		var body strings.Builder
+		for i := range containers {
+			fmt.Fprintf(&body, "container_cpu_usage_seconds_total{container=\"c\",namespace=\"n%d\",pod=\"p%d\"} %d.%d 170000000000%d\n", node, i, i, at, at)
+		}
+		return body.String()
+	}
+	var sharing, own [2]*Decoder
+	for i := range sharing {
+		sharing[i], own[i] = NewDecoder(Options{Scratch: shared}), NewDecoder(Options{})
+	}
+	for at := range 6 {
+		for i := range sharing {
+			containers := []int{3, 40}[i]
+			if at >= 3 {
+				containers = 20 - 17*i // One grows, the other shrinks.
+			}
+			body := []byte(answer(i, containers, at))
+			var got, want storage.Batch
+			gotStats, err := sharing[i].Resource(body, 7, &got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantStats, err := own[i].Resource(body, 7, &want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if gotStats != wantStats || !reflect.DeepEqual(got, want) {
+				t.Fatalf("answer %d of node %d: %+v, want %+v", at, i, got, want)
+			}
+			sharing[i].Release()
+			clear(got.Samples) // It is not the decoder's any more.
+		}
+	}
+}
+
 // TestDecoderIsSmall holds what is kept for a node of 30 pods with two
 // containers each, beside the layout.
 func TestDecoderIsSmall(t *testing.T) {
@@ -303,13 +340,13 @@ func TestDecoderIsSmall(t *testing.T) {
 		t.Fatalf("%+v, %v", stats, err)
 	}
 	kept := int(unsafe.Sizeof(*decoder)) +
-		cap(decoder.samples)*int(unsafe.Sizeof(storage.Sample{})) +
-		cap(decoder.marks)*int(unsafe.Sizeof(mark{})) +
-		cap(decoder.steps)*int(unsafe.Sizeof(step{})) +
-		cap(decoder.series.Labels)*int(unsafe.Sizeof(exposition.Label{}))
+		cap(decoder.steps)*int(unsafe.Sizeof(step{}))
 	t.Logf("%d bytes", kept)
-	if kept > 10_000 {
-		t.Errorf("a decoder keeps %d bytes, want at most 10,000", kept)
+	if kept > 5_000 {
+		t.Errorf("a decoder keeps %d bytes, want at most 5,000", kept)
+	}
+	if decoder.Release(); decoder.scratch != nil {
+		t.Error("a decoder keeps what it has released")
 	}
 }
 
