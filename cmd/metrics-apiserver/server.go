@@ -58,7 +58,7 @@ func newServer(o *options) (*server, error) {
 	}
 	own := newRegistry()
 
-	store, err := storage.New(storage.Options{Resolution: o.metricResolution, PodStatus: s.podStatus})
+	store, err := storage.New(storage.Options{Resolution: o.metricResolution, FindPod: s.pods.Find})
 	if err != nil {
 		return nil, err
 	}
@@ -85,15 +85,6 @@ func newServer(o *options) (*server, error) {
 		return nil, err
 	}
 	return s, api.RegisterProbes(s.generic, source, func() error { return s.scraper.Alive(time.Now()) })
-}
-
-// podStatus is what the store asks of a pod when it assembles its answer.
-func (s *server) podStatus(namespace, name string) ([]storage.ContainerStatus, bool) {
-	pod, ok := s.pods.Get(namespace, name)
-	if !ok {
-		return nil, false
-	}
-	return pod.Containers.Statuses, true
 }
 
 // NodeSet is objects.NodeEvents': the node is scraped from now on.

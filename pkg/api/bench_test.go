@@ -30,28 +30,20 @@ func scraped(b *testing.B, source *Source) *Source {
 	b.Helper()
 	store, err := storage.New(storage.Options{
 		Resolution: 24 * time.Hour, // nothing is stale before the benchmark's end
-		PodStatus: func(namespace, name string) ([]storage.ContainerStatus, bool) {
-			pod, ok := source.Pods.Get(namespace, name)
-			return pod.Containers.Statuses, ok
-		},
+		FindPod:    source.Pods.Find,
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	byNode := map[string][]storage.ContainerKey{}
-	for pod := range source.Pods.All("") {
-		for _, c := range pod.Containers.Statuses {
-			byNode[pod.Node] = append(byNode[pod.Node], storage.ContainerKey{Namespace: pod.Namespace, Pod: pod.Name, Container: c.Name})
-		}
-	}
-	for node, keys := range byNode {
+	began := now() - storage.MillisIn(time.Hour)
+	for node, keys := range keysByNode(source) {
 		layout, _ := storage.NewLayout(keys)
 		samples := make([]storage.Sample, len(keys))
 		for _, age := range []time.Duration{20 * time.Second, 5 * time.Second} {
 			when := now() - storage.MillisIn(age)
 			for i := range samples {
 				samples[i] = storage.Sample{
-					Start: when - storage.MillisIn(time.Hour), Time: when - storage.Millis(i*100),
+					Start: began, Time: when - storage.Millis(i*100),
 					CPU: samples[i].CPU + 15_000_000_000/uint64(i+7), Memory: uint64(i+1) * 12_345 << 12,
 					Has: storage.HasCPU | storage.HasMemory | storage.HasSwap,
 				}

@@ -70,7 +70,9 @@ func (n *benchNode) next() *storage.Batch {
 func newBenchStore(b *testing.B) *storage.Store {
 	b.Helper()
 	statuses := benchStatuses()
-	store, err := storage.New(storage.Options{PodStatus: func(string, string) ([]storage.ContainerStatus, bool) { return statuses, true }})
+	status := statusFunc(func(string, string) ([]storage.ContainerStatus, bool) { return statuses, true })
+	pod := status.findPod("", "") // one for all: what the cluster knows is not the store's
+	store, err := storage.New(storage.Options{FindPod: func(string, string) storage.KnownPod { return pod }})
 	if err != nil {
 		b.Fatal(err)
 	}

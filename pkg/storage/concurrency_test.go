@@ -32,9 +32,9 @@ func TestConcurrent(t *testing.T) {
 	const nodes, commits, readers = 8, 400, 4
 	store, err := storage.New(storage.Options{
 		Resolution: unhurried,
-		PodStatus: func(string, string) ([]storage.ContainerStatus, bool) {
+		FindPod: statusFunc(func(string, string) ([]storage.ContainerStatus, bool) {
 			return []storage.ContainerStatus{{Name: "app", Running: true}}, true
-		},
+		}).findPod,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -160,9 +160,9 @@ func readWhole(t *testing.T, store *storage.Store, node string, newest map[strin
 // TestConcurrentCommitsOfOneNode holds that they are serialized: what is held
 // after a commit is never older than what it brought.
 func TestConcurrentCommitsOfOneNode(t *testing.T) {
-	store, err := storage.New(storage.Options{Resolution: unhurried, PodStatus: func(string, string) ([]storage.ContainerStatus, bool) {
+	store, err := storage.New(storage.Options{Resolution: unhurried, FindPod: func(string, string) storage.KnownPod {
 		runtime.Gosched() // lets others in, in the middle of a commit
-		return nil, false
+		return nil
 	}})
 	if err != nil {
 		t.Fatal(err)

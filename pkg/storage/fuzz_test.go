@@ -23,9 +23,9 @@ func FuzzCommit(f *testing.F) {
 		f.Add(honestBytes(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		store, err := storage.New(storage.Options{PodStatus: func(_, name string) ([]storage.ContainerStatus, bool) {
+		store, err := storage.New(storage.Options{FindPod: statusFunc(func(_, name string) ([]storage.ContainerStatus, bool) {
 			return []storage.ContainerStatus{{Name: "b", Running: name == "one"}}, name != "two"
-		}})
+		}).findPod})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,9 +15,9 @@ import (
 )
 
 // TestModel plays random histories of two nodes, honest and lying ones, to the
-// store and to the naive one, and to a second store that is given every layout
-// anew, so that it never takes the fast path. All three must agree on every
-// read and every count.
+// store and to the naive one, and to a second store that takes no shortcut: it is
+// given every layout anew, its pods are gone whenever it asks them again, and its
+// reads bring no places. All three must agree on every read and every count.
 func TestModel(t *testing.T) {
 	for seed := range *seeds {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
@@ -37,20 +37,23 @@ type model struct {
 	quick   *storage.Store
 	merging *storage.Store
 	garble  bool
-	reads   map[storage.Absence]int
+	// pods and nodes are the places that reads of the quick store bring along.
+	pods  map[string]*storage.PodPlace
+	nodes map[string]*storage.NodePlace
+	reads map[storage.Absence]int
 }
 
 func newModel(t *testing.T, seed uint64) *model {
 	t.Helper()
 	m := &model{
 		t: t, random: rand.New(rand.NewPCG(seed, 8)), garble: seed%2 == 1, reads: map[storage.Absence]int{},
+		pods: map[string]*storage.PodPlace{}, nodes: map[string]*storage.NodePlace{},
 		worlds: []*world{newWorld(seed, "node-a", 5), newWorld(seed+1<<32, "node-b", 3)},
 		naives: make([]*naive, 2),
 	}
-	options := storage.Options{Resolution: scriptResolve, PodStatus: m.status}
 	var err error
-	if m.quick, err = storage.New(options); err == nil {
-		m.merging, err = storage.New(options)
+	if m.quick, err = storage.New(storage.Options{Resolution: scriptResolve, FindPod: m.worlds[0].findPod}); err == nil {
+		m.merging, err = storage.New(storage.Options{Resolution: scriptResolve, FindPod: statusFunc(m.status).findOnce})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -194,6 +197,29 @@ func (m *model) leaveOut(b *storage.Batch) {
 	}
 }
 
+// placed is a query with places that are mostly right, and the pod of its name
+// if the cluster knows one.
+func (m *model) placed(q storage.PodQuery) storage.PodQuery {
+	q.Known = m.worlds[0].findPod(q.Namespace, q.Name)
+	node, pod := q.Node, q.Node+"/"+q.Name
+	if m.chance(0.1) {
+		node, pod = "any", "any"
+	}
+	if m.nodes[node] == nil {
+		m.nodes[node] = &storage.NodePlace{}
+	}
+	if m.pods[pod] == nil {
+		m.pods[pod] = &storage.PodPlace{}
+	}
+	if m.chance(0.9) {
+		q.NodePlace = m.nodes[node]
+	}
+	if m.chance(0.9) {
+		q.Place = m.pods[pod]
+	}
+	return q
+}
+
 // read compares every pod and the node at a random moment.
 func (m *model) read(i, step int) {
 	w, n := m.worlds[i], m.naives[i]
@@ -208,12 +234,14 @@ func (m *model) read(i, step int) {
 			q.Started = 0
 		}
 		want, why := n.pod(q, now)
-		for _, store := range []*storage.Store{m.quick, m.merging} {
+		check := func(store *storage.Store, q storage.PodQuery) {
 			got, absence := store.Pod(nil, q, now)
 			if absence != why || !reflect.DeepEqual(got, want) {
 				m.t.Errorf("step %d: pod %s at %v: got %s, want %s", step, p.name, now-epoch, show(got, absence), show(want, why))
 			}
 		}
+		check(m.merging, q)
+		check(m.quick, m.placed(q))
 		m.reads[why]++
 		for _, c := range want.Containers {
 			if c.CPU > math.MaxInt64 || c.Memory > math.MaxInt64 || c.Swap > math.MaxInt64 {

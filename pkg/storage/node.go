@@ -16,6 +16,9 @@ type nodeState struct {
 	// columns is parallel to layout.Containers, answers to layout.Pods.
 	columns columns
 	answers []podAnswer
+	// known is parallel to layout.Pods: what the cluster knew of each pod when
+	// the newest batch that listed it came; nil where that was nothing.
+	known []KnownPod
 
 	node       usageRow
 	nodeAnswer NodeUsage // Window 0: none
@@ -65,6 +68,7 @@ func nextState(old *nodeState, b *Batch, o *Options, result *CommitResult) *node
 			s.columns.append(row)
 		}
 		s.answers = make([]podAnswer, len(old.answers))
+		s.known = old.known
 	} else {
 		before = s.merge(old, b, m, refuse)
 	}
@@ -144,6 +148,12 @@ func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusa
 		s.layout = merged
 	}
 	s.answers = make([]podAnswer, len(was))
+	s.known = make([]KnownPod, len(was))
+	for p, at := range was {
+		if at >= 0 {
+			s.known[p] = old.known[at]
+		}
+	}
 	return func(pod int) int { return int(was[pod]) }
 }
 
@@ -202,7 +212,7 @@ func (s *nodeState) answer(old *nodeState, before func(pod int) int, o *Options,
 		was := before(p)
 		stays := was >= 0 && old.answers[was].known() && m.fresh(old.answers[was].time)
 		if anyListed {
-			statuses, known := o.PodStatus(pod.Namespace, pod.Name)
+			statuses, known := s.ask(p, old, o)
 			answer, ok := assemble(s.layout.Containers[pod.First:pod.End], rows, answered, statuses, known, m)
 			if ok && (m.fresh(answer.time) || !stays) {
 				s.answers[p] = answer

@@ -42,19 +42,18 @@ type Options struct {
 	// default 15 s.
 	Resolution time.Duration
 
-	// PodStatus says what the cluster knows of the containers of a pod, known
-	// false where it knows no such pod (yet). It is called during Commit, must
-	// not block nor call the store, and the slice it returns is not written. nil
-	// is: no pod is known.
-	PodStatus func(namespace, name string) (containers []ContainerStatus, known bool)
+	// FindPod finds the pod of a name, nil where the cluster knows none (yet). It
+	// is called during Commit and must not block nor call the store. nil is: no
+	// pod is known.
+	FindPod func(namespace, name string) KnownPod
 }
 
 func (o Options) withDefaults() Options {
 	if o.Resolution == 0 {
 		o.Resolution = 15 * time.Second
 	}
-	if o.PodStatus == nil {
-		o.PodStatus = func(string, string) ([]ContainerStatus, bool) { return nil, false }
+	if o.FindPod == nil {
+		o.FindPod = func(string, string) KnownPod { return nil }
 	}
 	return o
 }

@@ -62,13 +62,13 @@ func playAt(t *testing.T, resolution time.Duration, steps ...step) {
 	var err error
 	s.store, err = storage.New(storage.Options{
 		Resolution: resolution,
-		PodStatus: func(namespace, name string) ([]storage.ContainerStatus, bool) {
+		FindPod: statusFunc(func(namespace, name string) ([]storage.ContainerStatus, bool) {
 			if namespace != "shop" {
 				return nil, false
 			}
 			statuses, known := s.status[name]
 			return statuses, known
-		},
+		}).findPod,
 	})
 	if err != nil {
 		t.Fatal(err)

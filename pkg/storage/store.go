@@ -18,9 +18,15 @@ type Store struct {
 
 // nodeSlot is one node's place in the store.
 type nodeSlot struct {
+	// store and node are whose place it is, for who remembers it.
+	store *Store
+	node  string
 	// commit serializes the writers of one node; readers never take it.
 	commit sync.Mutex
-	state  atomic.Pointer[nodeState]
+	// forgotten, which commit guards, says that the store has let go of it.
+	forgotten bool
+	// state is nil before the first commit, and once it is forgotten.
+	state atomic.Pointer[nodeState]
 }
 
 // New is an empty store.
@@ -45,12 +51,7 @@ func (s *Store) Commit(b *Batch) (CommitResult, error) {
 	if b.Node == "" || len(b.Samples) != rows || (b.Estimates != nil && len(b.Estimates) != rows) {
 		return result, ErrNoNode
 	}
-	value, ok := s.nodes.Load(b.Node)
-	if !ok {
-		value, _ = s.nodes.LoadOrStore(b.Node, &nodeSlot{})
-	}
-	slot := value.(*nodeSlot)
-	slot.commit.Lock()
+	slot := s.lockSlot(b.Node)
 	defer slot.commit.Unlock()
 	old := slot.state.Load()
 	if old == nil {
@@ -60,9 +61,35 @@ func (s *Store) Commit(b *Batch) (CommitResult, error) {
 	return result, nil
 }
 
+// lockSlot is the place of a node, locked for a commit.
+func (s *Store) lockSlot(node string) *nodeSlot {
+	for {
+		value, ok := s.nodes.Load(node)
+		if !ok {
+			value, _ = s.nodes.LoadOrStore(node, &nodeSlot{store: s, node: node})
+		}
+		slot := value.(*nodeSlot)
+		slot.commit.Lock()
+		if !slot.forgotten {
+			return slot
+		}
+		slot.commit.Unlock()
+	}
+}
+
 // Forget drops all that is known of a node. The caller makes sure that no commit
-// of that node is under way or follows.
-func (s *Store) Forget(node string) { s.nodes.Delete(node) }
+// of that node is under way or follows, or what it brings may be held again.
+func (s *Store) Forget(node string) {
+	value, ok := s.nodes.LoadAndDelete(node)
+	if !ok {
+		return
+	}
+	slot := value.(*nodeSlot)
+	slot.commit.Lock()
+	defer slot.commit.Unlock()
+	slot.forgotten = true
+	slot.state.Store(nil) // some may remember the place for as long as they like
+}
 
 // PodQuery names a pod as the cluster knows it: usage is joined to the pod when
 // it is read, and taken from no other node than the pod's own.
@@ -72,16 +99,23 @@ type PodQuery struct {
 	Started Millis
 	// Containers is what the cluster says of the pod's containers.
 	Containers []ContainerStatus
+
+	// What follows may be nil, and makes the query quick where it is not. Known
+	// is what Options.FindPod gives for the pod, Place is the pod's own, and
+	// NodePlace its node's.
+	Known     KnownPod
+	Place     *PodPlace
+	NodePlace *NodePlace
 }
 
 // Pod is the usage of a pod at the moment now, or why there is none. The usage's
 // Containers are appended to dst, which may be nil, and are the caller's.
 func (s *Store) Pod(dst []ContainerUsage, q PodQuery, now Millis) (PodUsage, Absence) {
-	state := s.load(q.Node)
+	state := s.load(q.Node, q.NodePlace)
 	if state == nil {
 		return PodUsage{}, NotScraped
 	}
-	p, ok := state.layout.Find(q.Namespace, q.Name)
+	p, ok := state.find(&q)
 	if !ok {
 		return PodUsage{}, NotReported
 	}
@@ -109,7 +143,7 @@ func (s *Store) stale(t, now Millis) bool {
 
 // Node is the usage of a node at the moment now, or why there is none.
 func (s *Store) Node(name string, now Millis) (NodeUsage, Absence) {
-	state := s.load(name)
+	state := s.load(name, nil)
 	switch {
 	case state == nil:
 		return NodeUsage{}, NotScraped
@@ -144,12 +178,4 @@ func (s *Store) Points() (nodes, containers int) {
 		return true
 	})
 	return nodes, containers
-}
-
-func (s *Store) load(node string) *nodeState {
-	value, ok := s.nodes.Load(node)
-	if !ok {
-		return nil
-	}
-	return value.(*nodeSlot).state.Load()
 }

@@ -22,7 +22,7 @@ func TestTruth(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(seed, scriptNode, 6)
-			store, err := storage.New(storage.Options{Resolution: scriptResolve, PodStatus: w.podStatus})
+			store, err := storage.New(storage.Options{Resolution: scriptResolve, FindPod: w.findPod})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -234,6 +234,30 @@ func (w *world) query(p *worldPod) storage.PodQuery {
 	}
 }
 
+// findPod is the pod of a name as it was born, which is gone when the cluster
+// deletes it, although another of its name may come.
+func (w *world) findPod(namespace, name string) storage.KnownPod {
+	for _, p := range w.pods {
+		if _, known := w.status[name]; known && namespace == "shop" && p.name == name {
+			return bornPod{w, p, p.born}
+		}
+	}
+	return nil
+}
+
+type bornPod struct {
+	world *world
+	pod   *worldPod
+	born  int
+}
+
+func (p bornPod) Statuses() ([]storage.ContainerStatus, bool) {
+	if p.pod.born != p.born {
+		return nil, false
+	}
+	return p.world.podStatus("shop", p.pod.name)
+}
+
 func (w *world) podStatus(_, name string) ([]storage.ContainerStatus, bool) {
 	statuses, known := w.status[name]
 	return statuses, known

@@ -104,7 +104,8 @@ func checkPods(t *testing.T, pods *Pods) {
 	shared := &pods.mu.shared
 	checkHolders(t, "labels", &shared.labels, count)
 	checkHolders(t, "containers", &shared.containers, count)
-	checkHolders(t, "strings", &shared.strings, 2*count)
+	checkHolders(t, "namespaces", &shared.namespaces, count)
+	checkHolders(t, "nodes", &shared.nodes, count)
 }
 
 // checkHolders checks that every holding has its holder, and nothing unheld is

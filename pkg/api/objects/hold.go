@@ -8,61 +8,83 @@ import (
 	"sync/atomic"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
 // heldPod is the place of one pod: the pod in it is replaced as a whole, so
-// that sorted slices of places stay true while pods change.
+// that sorted slices of places stay true while pods change. It is what the store
+// of usage knows the pod by: another pod of the same name has another place.
 type heldPod struct {
-	pod    atomic.Pointer[Pod]
+	pod atomic.Pointer[Pod]
+	// node is the holding of what the pod has in common with those of its node.
+	node   atomic.Pointer[interned[*storage.NodePlace]]
 	shared sharedParts
-	// gone says that the pod was removed, and only its place in
-	// namespace.sorted is left of it.
-	gone bool
+	// gone says that the pod was removed: only its place in namespace.sorted is
+	// left of it, and in the store of usage.
+	gone  atomic.Bool
+	place storage.PodPlace
+}
+
+var _ storage.KnownPod = (*heldPod)(nil)
+
+// Statuses is storage.KnownPod's.
+func (h *heldPod) Statuses() (containers []storage.ContainerStatus, known bool) {
+	if h.gone.Load() {
+		return nil, false
+	}
+	return h.pod.Load().Containers.Statuses, true
 }
 
 // sharedParts is what a pod has in common with others: one holding of each.
 type sharedParts struct {
-	labels          *interned[wire.Labels]
-	containers      *interned[*Containers]
-	node, namespace *interned[string]
+	labels     *interned[wire.Labels]
+	containers *interned[*Containers]
+	namespace  *interned[string]
 }
 
 // partInterners holds the shared parts of all pods.
 type partInterners struct {
 	labels     interner[wire.Labels]
 	containers interner[*Containers]
-	strings    interner[string]
+	namespaces interner[string]
+	nodes      interner[*storage.NodePlace]
 }
 
 // hold puts pod into place with its parts shared, and gives back the parts of
 // the pod that was there.
 func (i *partInterners) hold(place *heldPod, pod *Pod) {
-	before := place.shared
+	before, nodeBefore := place.shared, place.node.Load()
 	place.shared = sharedParts{
 		labels:     i.labels.intern(string(pod.Labels), pod.Labels),
 		containers: i.containers.intern(containersKey(pod.Containers), pod.Containers),
-		node:       i.strings.intern(pod.Node, pod.Node),
-		namespace:  i.strings.intern(pod.Namespace, pod.Namespace),
+		namespace:  i.namespaces.intern(pod.Namespace, pod.Namespace),
 	}
+	node := i.nodes.intern(pod.Node, nil)
+	if node.value == nil { // nobody else holds it yet
+		node.value = &storage.NodePlace{}
+	}
+	place.node.Store(node)
 	place.pod.Store(&Pod{
 		Namespace:   place.shared.namespace.value,
 		Name:        pod.Name,
 		Labels:      place.shared.labels.value,
-		Node:        place.shared.node.value,
+		Node:        node.key,
 		Started:     pod.Started,
 		Restarts:    pod.Restarts,
 		Terminating: pod.Terminating,
 		HostNetwork: pod.HostNetwork,
 		Containers:  place.shared.containers.value,
+		held:        place,
 	})
-	i.release(before)
+	i.release(before, nodeBefore)
 }
 
-func (i *partInterners) release(s sharedParts) {
+// release gives back the parts of a pod.
+func (i *partInterners) release(s sharedParts, node *interned[*storage.NodePlace]) {
 	i.labels.release(s.labels)
 	i.containers.release(s.containers)
-	i.strings.release(s.node)
-	i.strings.release(s.namespace)
+	i.namespaces.release(s.namespace)
+	i.nodes.release(node)
 }
 
 // containersKey is the same for equal containers only: no name holds a control

@@ -30,7 +30,7 @@ func TestPodsModel(t *testing.T) {
 			must(t, pods.Replace(nil, ""))
 			checkPods(t, pods)
 			shared := &pods.mu.shared
-			if n := len(shared.labels.byKey) + len(shared.containers.byKey) + len(shared.strings.byKey); n != 0 {
+			if n := len(shared.labels.byKey) + len(shared.containers.byKey) + len(shared.namespaces.byKey) + len(shared.nodes.byKey); n != 0 {
 				t.Errorf("%d shared parts are left", n)
 			}
 		})

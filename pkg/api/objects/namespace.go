@@ -35,7 +35,7 @@ func (n *namespace) add(held *heldPod) {
 // remove removes a pod that is there.
 func (n *namespace) remove(held *heldPod) {
 	delete(n.pods, held.pod.Load().Name)
-	held.gone = true
+	held.gone.Store(true)
 	n.dirty = true
 	n.gone++
 	if n.gone > len(n.pods)+maxGone {
@@ -51,13 +51,13 @@ const maxGone = 64
 // order makes sorted true again.
 func (n *namespace) order() {
 	byName := func(a, b *heldPod) int { return cmp.Compare(a.pod.Load().Name, b.pod.Load().Name) }
-	gone := func(h *heldPod) bool { return h.gone }
+	gone := func(h *heldPod) bool { return h.gone.Load() }
 	added := slices.DeleteFunc(n.added, gone)
 	slices.SortFunc(added, byName)
 
 	merged := make([]*heldPod, 0, len(n.pods))
 	for _, held := range n.sorted {
-		if held.gone {
+		if held.gone.Load() {
 			continue
 		}
 		for len(added) > 0 && byName(added[0], held) < 0 {

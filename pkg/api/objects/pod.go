@@ -32,6 +32,8 @@ type Pod struct {
 	HostNetwork bool
 	// Containers is never nil; shared by all pods with equal containers.
 	Containers *Containers
+	// held is the pod's place, nil where it is not in Pods.
+	held *heldPod
 }
 
 // Containers is what is kept of the containers of a pod. It is immutable.
@@ -45,13 +47,17 @@ type Containers struct {
 
 // Query names the pod to the store.
 func (p *Pod) Query() storage.PodQuery {
-	return storage.PodQuery{
+	query := storage.PodQuery{
 		Node:       p.Node,
 		Namespace:  p.Namespace,
 		Name:       p.Name,
 		Started:    p.Started,
 		Containers: p.Containers.Statuses,
 	}
+	if p.held != nil {
+		query.Known, query.Place, query.NodePlace = p.held, &p.held.place, p.held.node.Load().value
+	}
+	return query
 }
 
 // HasRunning is whether a container of the pod runs.

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
 // Pods holds the running pods. It is a cache.TransformingStore.
@@ -58,6 +60,18 @@ func (p *Pods) Get(namespace, name string) (*Pod, bool) {
 		return nil, false
 	}
 	return held.pod.Load(), true
+}
+
+// Find is storage.Options' FindPod.
+func (p *Pods) Find(namespace, name string) storage.KnownPod {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if ns := p.mu.namespaces[namespace]; ns != nil {
+		if held, ok := ns.pods[name]; ok {
+			return held
+		}
+	}
+	return nil
 }
 
 // All is the pods of a namespace, sorted by name, or those of all namespaces,
@@ -224,7 +238,7 @@ func (p *Pods) deleteLocked(namespace, name string) {
 	if !ok {
 		return
 	}
-	p.mu.shared.release(held.shared)
+	p.mu.shared.release(held.shared, held.node.Load())
 	ns.remove(held)
 	p.mu.count--
 	if len(ns.pods) == 0 {

@@ -48,11 +48,13 @@ func TestServed(t *testing.T) {
 			moment := 0
 			store, err := storage.New(storage.Options{
 				Resolution: 15 * time.Second,
-				PodStatus: func(namespace, name string) ([]storage.ContainerStatus, bool) {
-					if status := test.status(moment); status != nil {
-						return status(namespace, name)
-					}
-					return nil, false
+				FindPod: func(namespace, name string) storage.KnownPod {
+					return &knownPod{func() ([]storage.ContainerStatus, bool) {
+						if status := test.status(moment); status != nil {
+							return status(namespace, name)
+						}
+						return nil, false
+					}}
 				},
 			})
 			if err != nil {
@@ -81,6 +83,13 @@ func TestServed(t *testing.T) {
 		})
 	}
 }
+
+// knownPod is what the cluster knows of one pod.
+type knownPod struct {
+	statuses func() ([]storage.ContainerStatus, bool)
+}
+
+func (p *knownPod) Statuses() ([]storage.ContainerStatus, bool) { return p.statuses() }
 
 // servedItem is one pod, or the node, at one moment of the table.
 type servedItem struct {
