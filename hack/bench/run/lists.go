@@ -105,8 +105,9 @@ func (s *server) hpaLists(ctx context.Context, o Options, v values) error {
 
 func millis(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
-// allocations is what a server has allocated since its start.
-type allocations struct{ objects, bytes float64 }
+// allocations is what a server has allocated since its start, and how often it
+// has collected garbage.
+type allocations struct{ objects, bytes, collections float64 }
 
 // allocated reads it off the server's own metrics.
 func (s *server) allocated(ctx context.Context) (a allocations, err error) {
@@ -124,6 +125,8 @@ func (s *server) allocated(ctx context.Context) (a allocations, err error) {
 			a.objects = number
 		case "go_memstats_alloc_bytes_total":
 			a.bytes = number
+		case "go_gc_duration_seconds_count":
+			a.collections = number
 		}
 	}
 	if a.objects == 0 || a.bytes == 0 {

@@ -64,6 +64,10 @@ func (w window) perScrape() float64 { return w.cpu.Seconds() * 1e3 / float64(w.a
 
 // steady measures a server that has come to rest.
 func (s *server) steady(ctx context.Context, o Options, v values) error {
+	before, err := s.allocated(ctx)
+	if err != nil {
+		return err
+	}
 	w, err := s.site.observe(ctx, s.pid(), o.Steady)
 	if err != nil {
 		return err
@@ -72,14 +76,21 @@ func (s *server) steady(ctx context.Context, o Options, v values) error {
 	v.add(requestsPerMinute, float64(w.asked.Resource+w.asked.Summary)/float64(s.site.world.Nodes)/w.length.Minutes())
 	v.add(bytesPerScrape, float64(w.asked.Bytes)/float64(w.asked.Resource+w.asked.Summary)/1e3)
 	v.add(fleetPerScrape, w.fleetCPU.Seconds()*1e3/float64(w.asked.Resource))
+	after, err := s.allocated(ctx)
+	if err != nil {
+		return err
+	}
+	v.add(allocatedPerScrape, (after.bytes-before.bytes)/float64(w.asked.Resource)/1e3)
+	v.add(collectionsPerMinute, (after.collections-before.collections)/w.length.Minutes())
 	m, err := procfs.MemoryOf(s.pid())
 	if err != nil {
 		return err
 	}
 	v.add(steadyRSS, float64(m.RSS)/megabyte)
 	v.add(steadyAnonymous, float64(m.Anonymous)/megabyte)
-	fmt.Fprintf(o.Progress, "%s: %.3f ms of CPU a scrape over %d scrapes, %.0f MB resident, %.0f MB anonymous; the kubelets used %.1f %% of a CPU\n",
-		s.name, w.perScrape(), w.asked.Resource, float64(m.RSS)/megabyte, float64(m.Anonymous)/megabyte, 100*w.fleetCPU.Seconds()/w.length.Seconds())
+	fmt.Fprintf(o.Progress, "%s: %.3f ms of CPU a scrape over %d scrapes, %.0f MB resident, %.0f MB anonymous, %.1f kB allocated a scrape, %.1f garbage collections a minute; the kubelets used %.1f %% of a CPU\n",
+		s.name, w.perScrape(), w.asked.Resource, float64(m.RSS)/megabyte, float64(m.Anonymous)/megabyte,
+		v.last(allocatedPerScrape), v.last(collectionsPerMinute), 100*w.fleetCPU.Seconds()/w.length.Seconds())
 	return nil
 }
 

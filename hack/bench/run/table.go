@@ -17,27 +17,29 @@ import (
 type figure = string
 
 const (
-	cpuPerScrape      figure = "CPU per scrape"      // ms
-	fleetPerScrape    figure = "kubelets' CPU"       // ms a scrape
-	bytesPerScrape    figure = "bytes per scrape"    // kB
-	requestsPerMinute figure = "requests per minute" // of one node
-	steadyRSS         figure = "RSS"                 // MB
-	steadyAnonymous   figure = "anonymous"           // MB
-	firstComplete     figure = "first"               // s
-	age50             figure = "age p50"             // s
-	age99             figure = "age p99"             // s
-	servedPods        figure = "pods served"
-	hpa50             figure = "HPA p50"  // ms
-	hpa99             figure = "HPA p99"  // ms
-	hpaRate           figure = "HPA rate" // 1/s
-	list50            figure = "list p50 "
-	list99            figure = "list p99 "
-	listSize          figure = "list size "    // MB
-	listObjects       figure = "list objects " // thousands
-	listBytes         figure = "list bytes "   // MB
-	ten50             figure = "ten p50 "
-	ten99             figure = "ten p99 "
-	tenPeak           figure = "ten peak " // MB
+	cpuPerScrape         figure = "CPU per scrape"       // ms
+	allocatedPerScrape   figure = "allocated per scrape" // kB
+	collectionsPerMinute figure = "garbage collections per minute"
+	fleetPerScrape       figure = "kubelets' CPU"       // ms a scrape
+	bytesPerScrape       figure = "bytes per scrape"    // kB
+	requestsPerMinute    figure = "requests per minute" // of one node
+	steadyRSS            figure = "RSS"                 // MB
+	steadyAnonymous      figure = "anonymous"           // MB
+	firstComplete        figure = "first"               // s
+	age50                figure = "age p50"             // s
+	age99                figure = "age p99"             // s
+	servedPods           figure = "pods served"
+	hpa50                figure = "HPA p50"  // ms
+	hpa99                figure = "HPA p99"  // ms
+	hpaRate              figure = "HPA rate" // 1/s
+	list50               figure = "list p50 "
+	list99               figure = "list p99 "
+	listSize             figure = "list size "    // MB
+	listObjects          figure = "list objects " // thousands
+	listBytes            figure = "list bytes "   // MB
+	ten50                figure = "ten p50 "
+	ten99                figure = "ten p99 "
+	tenPeak              figure = "ten peak " // MB
 )
 
 // values are figures with one number a round.
@@ -61,6 +63,10 @@ func (m *measured) rows(o Options) []report.Row {
 		}
 		rows = append(rows, report.Row{Name: title, Unit: "ms", Floor: m.floors[transport][cpuPerScrape]})
 	}
+	rows = append(rows,
+		m.row("allocated per node scrape", "kB", allocatedPerScrape, nil, nil),
+		m.row("garbage collections per minute", "", collectionsPerMinute, nil, nil),
+	)
 	rows = append(rows, m.memoryRows(o)...)
 	rows = append(rows, m.fullListRows()...)
 	rows = append(rows,
