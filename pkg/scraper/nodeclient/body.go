@@ -5,11 +5,9 @@ package nodeclient
 
 import (
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"sync"
 )
 
@@ -48,15 +46,17 @@ func chunkSize(n int) (size, pool int) {
 // body is what was read of one answer.
 type body struct {
 	bodies *bodies
+	call   *call // while it is read
 	share  *share
 	chunks []*[]byte
+	first  [1]*[]byte // where chunks begins
 	whole  []byte
 }
 
 // add takes one more chunk for at least n bytes.
-func (b *body) add(ctx context.Context, n int) error {
+func (b *body) add(n int) error {
 	size, pool := chunkSize(n)
-	if err := b.share.grow(ctx, int64(size)); err != nil {
+	if err := b.call.grow(b.share, int64(size)); err != nil {
 		return err
 	}
 	chunk, ok := b.bodies.chunks[pool].Get().(*[]byte)
@@ -87,16 +87,16 @@ func (b *body) release() {
 }
 
 // read reads r to its end into whole. hint is how long it may be.
-func (b *body) read(ctx context.Context, r io.Reader, hint int) error {
+func (b *body) read(r io.Reader, hint int) error {
 	limit := int(b.bodies.options.MaxBodyBytes)
-	if err := b.add(ctx, hint); err != nil {
+	if err := b.add(hint); err != nil {
 		return err
 	}
 	total := 0
 	for {
 		last := b.chunks[len(b.chunks)-1]
 		if len(*last) == cap(*last) {
-			if err := b.add(ctx, moreChunk); err != nil {
+			if err := b.add(moreChunk); err != nil {
 				return err
 			}
 			last = b.chunks[len(b.chunks)-1]
@@ -108,7 +108,7 @@ func (b *body) read(ctx context.Context, r io.Reader, hint int) error {
 		case total > limit:
 			return errBodyTooLarge
 		case err == io.EOF:
-			return b.join(ctx, total)
+			return b.join(total)
 		case err != nil:
 			return err
 		}
@@ -116,19 +116,19 @@ func (b *body) read(ctx context.Context, r io.Reader, hint int) error {
 }
 
 // join makes the chunks one.
-func (b *body) join(ctx context.Context, total int) error {
+func (b *body) join(total int) error {
 	parts := len(b.chunks)
 	if parts == 1 {
 		b.whole = *b.chunks[0]
 		return nil
 	}
 	if total <= maxChunk {
-		if err := b.add(ctx, total); err != nil {
+		if err := b.add(total); err != nil {
 			return err
 		}
 		b.whole = *b.chunks[parts]
 	} else {
-		if err := b.share.grow(ctx, int64(total)); err != nil {
+		if err := b.call.grow(b.share, int64(total)); err != nil {
 			return err
 		}
 		b.whole = make([]byte, 0, total)
@@ -145,39 +145,42 @@ var (
 	errCompressedTooLarge = errors.New("compressed body is larger than the bound")
 )
 
-// readAnswer reads the body of a good answer. The caller releases it. hint is
-// how long it may be.
-func (bs *bodies) readAnswer(ctx context.Context, resp *http.Response, hint int, share *share) (*body, error) {
-	b := &body{bodies: bs, share: share}
-	if err := bs.decode(ctx, resp, hint, b); err != nil {
+// read reads the body of a good answer into b, which the caller releases if
+// there is no error. hint is how long it may be.
+func (bs *bodies) read(c *call, r reply, hint int, b *body) error {
+	b.bodies, b.call, b.share = bs, c, bs.budget.open(c.yield)
+	b.chunks = b.first[:0]
+	err := bs.decode(r, hint, b)
+	b.call = nil
+	if err != nil {
 		b.release()
-		return nil, bs.classify(ctx, err)
+		return bs.classify(c, err)
 	}
-	return b, nil
+	return nil
 }
 
-func (bs *bodies) decode(ctx context.Context, resp *http.Response, hint int, b *body) error {
-	switch encoding := resp.Header.Get("Content-Encoding"); encoding {
+func (bs *bodies) decode(r reply, hint int, b *body) error {
+	switch r.encoding {
 	case "", "identity":
-		if resp.ContentLength > bs.options.MaxBodyBytes {
+		if r.length > bs.options.MaxBodyBytes {
 			return errBodyTooLarge
 		}
-		return b.read(ctx, resp.Body, hint)
+		return b.read(r.body, hint)
 	case "gzip":
-		if resp.ContentLength > bs.options.MaxCompressedBytes {
+		if r.length > bs.options.MaxCompressedBytes {
 			return errCompressedTooLarge
 		}
 		// It is decompressed even where it was not asked for: the bounds hold
 		// all the same.
-		limited := &limitedReader{r: resp.Body, left: bs.options.MaxCompressedBytes, err: errCompressedTooLarge}
+		limited := &limitedReader{r: r.body, left: bs.options.MaxCompressedBytes, err: errCompressedTooLarge}
 		z, err := bs.unzip(limited)
 		if err != nil {
 			return err
 		}
 		defer bs.gzip.Put(z)
-		return b.read(ctx, z, hint)
+		return b.read(z, hint)
 	default:
-		return fmt.Errorf("body has the encoding %.32q, which was not asked for", encoding)
+		return fmt.Errorf("body has the encoding %.32q, which was not asked for", r.encoding)
 	}
 }
 
@@ -195,7 +198,7 @@ func (bs *bodies) unzip(r io.Reader) (*gzip.Reader, error) {
 }
 
 // classify gives an error of reading a body its reason.
-func (bs *bodies) classify(ctx context.Context, err error) error {
+func (bs *bodies) classify(c *call, err error) error {
 	const doing = "read the body"
 	reason := ReasonBroken
 	switch {
@@ -206,7 +209,7 @@ func (bs *bodies) classify(ctx context.Context, err error) error {
 		bs.counts.compressedTooLarge.Add(1)
 		return &Error{Reason: ReasonTooLarge, Err: fmt.Errorf("%s: %w of %d bytes", doing, err, bs.options.MaxCompressedBytes)}
 	}
-	failure := failed(ctx, reason, doing, err)
+	failure := c.failed(reason, doing, err)
 	if ReasonOf(failure) == ReasonNoShare {
 		bs.counts.noShare.Add(1)
 	}

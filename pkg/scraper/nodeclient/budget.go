@@ -33,8 +33,8 @@ type budget struct {
 // share is one request's part of the budget. It is used by one goroutine.
 type share struct {
 	budget *budget
-	// yield cancels the request.
-	yield context.CancelCauseFunc
+	// yield ends the request.
+	yield func(cause error)
 
 	// The rest is guarded by budget.mu.
 	held, wanted int64
@@ -49,8 +49,8 @@ func newBudget(total int64) *budget {
 }
 
 // open is a new, empty share. yield must cancel the context that grow is called
-// with, and make the request release the share soon.
-func (b *budget) open(yield context.CancelCauseFunc) *share {
+// with, if it is under way, and make the request release the share soon.
+func (b *budget) open(yield func(cause error)) *share {
 	return &share{budget: b, yield: yield}
 }
 
@@ -59,6 +59,18 @@ func (b *budget) inUse() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.mu.used
+}
+
+// tryGrow adds n bytes to the share if they are there and nobody waits.
+func (s *share) tryGrow(n int64) bool {
+	b := s.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.mu.waiting) > 0 || b.mu.used+n > b.total {
+		return false
+	}
+	b.takeLocked(s, n)
+	return true
 }
 
 // grow adds n bytes to the share. It waits for them as long as ctx allows and

@@ -20,13 +20,16 @@ type Client struct {
 	options     Options
 	credentials bool
 	trust       *trust
-	wrapped     http.RoundTripper
+	header      http.Header       // of requests, without what wrappers add; not written
+	fields      *requestFields    // nil: wrapped must see each request
+	wrapped     http.RoundTripper // nil: fields has what wrappers add
 	budget      *budget
 	bodies      *bodies
 	counts      counts
 	handshakes  chan struct{} // has an element for each that goes on
 	readers     sync.Pool     // of *bufio.Reader
 	writers     sync.Pool     // of *bytes.Buffer
+	records     sync.Pool     // of *recordBuffer
 }
 
 // New reads the credentials and makes a client. It starts nothing.
@@ -45,13 +48,32 @@ func New(options Options) (*Client, error) {
 	c.bodies = &bodies{options: &c.options, budget: c.budget, counts: &c.counts}
 	c.readers.New = func() any { return bufio.NewReaderSize(nil, 4<<10) }
 	c.writers.New = func() any { return new(bytes.Buffer) }
+	c.records.New = func() any { return new(recordBuffer) }
 	if c.trust, err = newTrust(config, options.ReloadInterval, &c.counts); err != nil {
 		return nil, fmt.Errorf("node client: %w", err)
 	}
-	if c.wrapped, err = transport.HTTPWrappersForConfig(config, roundTripper{}); err != nil {
+	if err := c.wrap(config); err != nil {
 		return nil, fmt.Errorf("node client: %w", err)
 	}
 	return c, nil
+}
+
+// wrap makes client-go's wrappers, which are asked once a second or for each
+// request.
+func (c *Client) wrap(config *transport.Config) (err error) {
+	c.header = http.Header{
+		"Accept":          {"text/plain;version=0.0.4,application/json;q=0.9,*/*;q=0.1"},
+		"Accept-Encoding": {"identity"},
+	}
+	if c.options.AcceptGzip {
+		c.header["Accept-Encoding"] = []string{"gzip"}
+	}
+	if wrappersSeeEach(config) {
+		c.wrapped, err = transport.HTTPWrappersForConfig(config, roundTripper{})
+	} else {
+		c.fields, err = newRequestFields(config, c.header)
+	}
+	return err
 }
 
 // Conn is a connection to a node. It dials when it is first used.

@@ -43,10 +43,9 @@ type link struct {
 	generation uint64
 }
 
-// abort makes every read and write of the link fail, those under way included.
-func abort(raw net.Conn) func() {
-	return func() { _ = raw.SetDeadline(time.Unix(1, 0)) }
-}
+// abort makes every read and write of the connection fail, those under way
+// included.
+func abort(raw net.Conn) { _ = raw.SetDeadline(time.Unix(1, 0)) }
 
 // connect opens a link to the first address that can be dialed, beginning with
 // the one that could be last time. What goes wrong after the dialing is not a
@@ -64,7 +63,8 @@ func (c *Conn) connect(ctx context.Context, id *identity) (*link, error) {
 	if c.endpoint.Scheme == "http" {
 		return l, nil
 	}
-	secured := tls.Client(raw, c.client.trust.config(id, host, c.endpoint.Node))
+	below := &records{Conn: raw, pool: &c.client.records}
+	secured := tls.Client(below, c.client.trust.config(id, host, c.endpoint.Node))
 	if err := c.handshake(ctx, secured, raw); err != nil {
 		_ = raw.Close()
 		return nil, failed(ctx, ReasonTLS, "connect to "+authority, err)
@@ -92,7 +92,7 @@ func (c *Conn) handshake(ctx context.Context, secured *tls.Conn, raw net.Conn) e
 	defer over()
 	defer time.AfterFunc(longestTurn, over).Stop()
 
-	stop := context.AfterFunc(ctx, abort(raw))
+	stop := context.AfterFunc(ctx, func() { abort(raw) })
 	err := secured.Handshake()
 	if !stop() && err == nil {
 		err = context.Cause(ctx)

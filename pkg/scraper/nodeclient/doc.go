@@ -19,11 +19,28 @@
 // A Conn asks for one document at a time, so it needs neither a pool nor the
 // two goroutines, and the read and write buffers, that net/http keeps for each
 // idle connection: with 10,000 nodes they would be 20,000 goroutines and some
-// 200 MB. Messages are still written and read by net/http (Request.Write,
-// ReadResponse). What is left out on purpose: HTTP/2, redirects, cookies,
+// 200 MB. What is left out on purpose: HTTP/2, redirects, cookies,
 // proxies, and every way to reuse a connection for another node. Proxies,
 // because nodes are reached inside the cluster's network, and a proxy from the
 // environment, which is there for the way out of it, would see the credentials.
+//
+// # The short way and the long way
+//
+// All requests differ in nothing but the address and the path, and nearly all
+// answers have one of two forms. So a request is put together from text that
+// all nodes share (requestFields), and an answer's head is read by a small strict
+// parser (parseHead); a request costs 10 allocations where it took 50. Whatever
+// is out of the ordinary goes the long way, by net/http's Request.Write and
+// ReadResponse, which also say what is right: tests hold the short way to be
+// the same, byte for byte. So do requests that a wrapper of client-go must see
+// one by one, such as that of a credentials plugin.
+//
+// # Memory
+//
+// Between requests a connection to a kubelet holds some 14 KB: 5 KB into which
+// crypto/tls reads (see records), 3.5 KB of the node's certificate, 2 KB of AES
+// keys and tables, and what was left over from the handshake. Nothing of that
+// can be given back while the connection is open.
 //
 // # Bounds
 //
@@ -34,7 +51,7 @@
 //
 // # Credentials
 //
-// They come from a rest.Config, and client-go adds them to each request (see
-// Access). They go nowhere but to the endpoint: a redirect is a failure, and
+// They come from a rest.Config, and client-go adds them to requests (see Access
+// and requestFields). They go nowhere but to the endpoint: a redirect is a failure, and
 // plain http is refused where there are credentials.
 package nodeclient

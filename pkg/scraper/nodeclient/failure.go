@@ -84,7 +84,7 @@ func StatusOf(err error) int {
 	return 0
 }
 
-// errYield is the cause of a request's cancellation by the budget.
+// errYield is the cause of a request's end by the budget.
 var errYield = errors.New("too many bytes of answers in memory; the largest yields")
 
 // interrupted is the error of a request whose context ended while it was doing
@@ -96,10 +96,7 @@ func interrupted(ctx context.Context, doing string) error {
 	}
 	cause := context.Cause(ctx)
 	reason := ReasonCanceled
-	switch {
-	case errors.Is(cause, errYield):
-		reason = ReasonNoShare
-	case errors.Is(cause, context.DeadlineExceeded):
+	if errors.Is(cause, context.DeadlineExceeded) {
 		reason = ReasonTimeout
 	}
 	return &Error{Reason: reason, Err: fmt.Errorf("%s: %w", doing, cause)}
