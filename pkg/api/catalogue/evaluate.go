@@ -190,7 +190,7 @@ func (f *Formula) against(r *objects.Resources) (float64, reason) {
 // counters both may have stood still; a capacity of nothing is a kubelet's way to
 // say that it does not know.
 func (f *Formula) divide(over, under input.Value) (term, reason) {
-	if under.Value == 0 && input.Table()[f.under].Kind == input.Gauge {
+	if f.capacity && under.Value == 0 {
 		return term{}, reason(storage.NotGiven)
 	}
 	t := term{time: over.Time, window: over.Window, over: over.Value, under: under.Value}

@@ -20,6 +20,8 @@ type Formula struct {
 	bound bound
 	// over and under are the input of ofInput, and the two of ofQuotient.
 	over, under input.ID
+	// capacity says that what is below is a gauge, of which 0 is unknown.
+	capacity bool
 }
 
 type formulaKind uint8
@@ -55,11 +57,13 @@ const (
 	limited
 )
 
-func used(u usage) Formula               { return Formula{kind: ofUsage, usage: u} }
-func share(u usage, of bound) Formula    { return Formula{kind: ofShare, usage: u, bound: of} }
-func read(id input.ID) Formula           { return Formula{kind: ofInput, over: id} }
-func quotient(o, under input.ID) Formula { return Formula{kind: ofQuotient, over: o, under: under} }
-func restarts() Formula                  { return Formula{kind: ofRestarts} }
+func used(u usage) Formula            { return Formula{kind: ofUsage, usage: u} }
+func share(u usage, of bound) Formula { return Formula{kind: ofShare, usage: u, bound: of} }
+func read(id input.ID) Formula        { return Formula{kind: ofInput, over: id} }
+func quotient(over, under input.ID) Formula {
+	return Formula{kind: ofQuotient, over: over, under: under, capacity: input.Table()[under].Kind == input.Gauge}
+}
+func restarts() Formula { return Formula{kind: ofRestarts} }
 
 // Defined is whether there is a metric at all.
 func (f Formula) Defined() bool { return f.kind != ofNothing }

@@ -95,7 +95,7 @@ func (r *request) noSum(s *sum) error {
 	q := r.query
 	switch {
 	case s.missing.total > 0:
-		return notFound("no value of metric %s for namespace %s: %d of its %d running pods have none, and the sum of the others would be too small. %s",
+		return notFound("no value of metric %s for namespace %s: %d of its %d running pods without one, and the sum of the others would be too small. %s",
 			q.Metric, q.Name, s.missing.total, s.pods, &s.missing)
 	case s.added == 0:
 		return notFound("no value of metric %s for namespace %s: none of its %d running pods has one. %s%s",

@@ -114,6 +114,7 @@ func volumeMetrics() []Metric {
 		ofPods("volume_used_bytes", "bytes", "What the pod's persistent volume claims hold.", "50Gi", read(input.VolumeUsed)),
 		ofPods("volume_capacity_bytes", "bytes", "What they can hold.", "100Gi", read(input.VolumeCapacity)),
 		ofPods("volume_inodes_used", "inodes", "Inodes in use in the pod's persistent volume claims.", "1M", read(input.VolumeInodesUsed)),
+		ofPods("volume_inodes", "inodes", "How many inodes they can have.", "10M", read(input.VolumeInodes)),
 		// How full the fullest is does not add up.
 		onlyPods("volume_used_ratio", "ratio", "How full the fullest of the pod's persistent volume claims is.", "800m", read(input.VolumeMaxUsedRatio)),
 		onlyPods("volume_inodes_used_ratio", "ratio", "The same for inodes.", "800m", read(input.VolumeMaxInodesUsedRatio)),
