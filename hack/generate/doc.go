@@ -3,6 +3,6 @@
 
 // Generate writes the generated files of the checkout anew: the OpenAPI
 // definitions of the served types, from the versions of their packages that
-// go.mod names. With --verify it changes nothing, and fails where the result
-// would differ.
+// go.mod names, and docs/metrics.md, from the catalogue of metrics. With --verify
+// it changes nothing, and fails where the result would differ.
 package main

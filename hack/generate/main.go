@@ -6,7 +6,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -18,6 +17,21 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
 )
+
+// generated is one generated file.
+type generated struct {
+	what    string // as people call it
+	path    string // from the root of the checkout
+	content func(ctx context.Context, w io.Writer, root string) ([]byte, error)
+}
+
+// files are all generated files.
+func files() []generated {
+	return []generated{
+		{"the list of metrics", metricsPath, func(context.Context, io.Writer, string) ([]byte, error) { return metrics(), nil }},
+		{"the OpenAPI definitions", outputDir + "/" + outputFile, openAPI},
+	}
+}
 
 const (
 	// outputDir and outputFile are where the definitions are.
@@ -45,30 +59,40 @@ func run(ctx context.Context, w io.Writer, verify bool) error {
 	if err != nil {
 		return err
 	}
-	present := filepath.Join(root, outputDir, outputFile)
-	generated, err := generate(ctx, w, root)
-	if err != nil {
-		return err
-	}
-	if !verify {
-		if err := os.WriteFile(present, generated, 0o644); err != nil {
-			return fmt.Errorf("write the OpenAPI definitions: %w", err)
+	for _, file := range files() {
+		content, err := file.content(ctx, w, root)
+		if err != nil {
+			return err
 		}
-		return nil
-	}
-	before, err := os.ReadFile(present)
-	if err != nil {
-		return fmt.Errorf("verify the OpenAPI definitions: %w", err)
-	}
-	if !bytes.Equal(before, generated) {
-		return errors.New("the OpenAPI definitions are not up to date: run `make update`")
+		if err := file.update(root, content, verify); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// generate returns the OpenAPI definitions. The generator runs in the checkout,
-// whose go.mod decides the types, and writes elsewhere.
-func generate(ctx context.Context, w io.Writer, root string) ([]byte, error) {
+// update writes the file, or, where verify is set, compares it.
+func (g *generated) update(root string, content []byte, verify bool) error {
+	name := filepath.Join(root, filepath.FromSlash(g.path))
+	if !verify {
+		if err := os.WriteFile(name, content, 0o644); err != nil {
+			return fmt.Errorf("write %s: %w", g.what, err)
+		}
+		return nil
+	}
+	before, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", g.what, err)
+	}
+	if !bytes.Equal(before, content) {
+		return fmt.Errorf("%s (%s) is not up to date: run `make update`", g.what, g.path)
+	}
+	return nil
+}
+
+// openAPI is the OpenAPI definitions. The generator runs in the checkout, whose
+// go.mod decides the types, and writes elsewhere.
+func openAPI(ctx context.Context, w io.Writer, root string) ([]byte, error) {
 	tools, err := toolchain.Build(ctx, w, toolchain.Module("openapi-gen"), "openapi-gen")
 	if err != nil {
 		return nil, err
@@ -100,9 +124,9 @@ func generate(ctx context.Context, w io.Writer, root string) ([]byte, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("generate the OpenAPI definitions: %w\n%s", err, bytes.TrimSpace(out))
 	}
-	generated, err := os.ReadFile(filepath.Join(dir, outputFile))
+	definitions, err := os.ReadFile(filepath.Join(dir, outputFile))
 	if err != nil {
 		return nil, fmt.Errorf("generate the OpenAPI definitions: %w", err)
 	}
-	return generated, nil
+	return definitions, nil
 }
