@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -34,15 +35,23 @@ import (
 const (
 	kubeletsEnv  = "METRICS_APISERVER_TEST_KUBELETS"
 	authorityEnv = "METRICS_APISERVER_TEST_AUTHORITY"
-	bodyEnv      = "METRICS_APISERVER_TEST_BODY"
+	loadEnv      = "METRICS_APISERVER_TEST_LOAD"
 )
 
-// smallBody is about what a node of 30 pods answers, largeBody what its cAdvisor
-// says.
-const (
-	smallBody = 13_000
-	largeBody = 500_000
-)
+// smallBody is about what a node of 30 pods answers, in bytes.
+const smallBody = 13_000
+
+// loads are what kubelets answer: about what a node of 30 pods says of its
+// resources, what its cAdvisor says, and as much in records of 16 KiB, as of
+// who writes all at once.
+func loads() map[string]kubelettest.Fault {
+	const line, largeBody = "0123456789abcde\n", 500_000
+	return map[string]kubelettest.Fault{
+		"small":         {Body: bytes.Repeat([]byte(line), smallBody/len(line))},
+		"large":         {Body: bytes.Repeat([]byte(line), largeBody/len(line))},
+		"large-records": {Bomb: largeBody},
+	}
+}
 
 // TestServeKubelets is not a test: it is the kubelets' process. It ends with its
 // standard input.
@@ -51,27 +60,23 @@ func TestServeKubelets(t *testing.T) {
 	if err != nil {
 		t.Skip("only runs as the kubelets of a benchmark")
 	}
-	size, err := strconv.Atoi(os.Getenv(bodyEnv))
-	if err != nil {
-		t.Fatal(err)
-	}
 	authority := kubelettest.NewAuthority(t)
 	if err := os.WriteFile(os.Getenv(authorityEnv), authority.PEM, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	server := kubelettest.NewServer(t, kubelettest.Options{Authority: authority})
-	body := bytes.Repeat([]byte("0123456789abcde\n"), size/16)
+	load := loads()[os.Getenv(loadEnv)]
 	for i := range n {
 		k := server.Start(fmt.Sprintf("node-%d", i), "")
-		k.SetFault(kubelettest.Fault{Body: body})
+		k.SetFault(load)
 		fmt.Println("kubelet", k.Name, k.Port)
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// serveKubelets starts that many kubelets which answer with a body of that
-// size, chunked, and a client that shows them a token from a file.
-func serveKubelets(b *testing.B, n, size int) (*nodeclient.Client, []nodeclient.Endpoint) {
+// serveKubelets starts that many kubelets of that load, and a client that shows
+// them a token from a file.
+func serveKubelets(b *testing.B, n int, load string) (*nodeclient.Client, []nodeclient.Endpoint) {
 	b.Helper()
 	dir := b.TempDir()
 	caFile, tokenFile := filepath.Join(dir, "ca.crt"), filepath.Join(dir, "token")
@@ -79,7 +84,7 @@ func serveKubelets(b *testing.B, n, size int) (*nodeclient.Client, []nodeclient.
 		b.Fatal(err)
 	}
 	command := exec.Command(os.Args[0], "-test.run=^TestServeKubelets$", "-test.timeout=10m")
-	command.Env = append(os.Environ(), kubeletsEnv+"="+strconv.Itoa(n), authorityEnv+"="+caFile, bodyEnv+"="+strconv.Itoa(size))
+	command.Env = append(os.Environ(), kubeletsEnv+"="+strconv.Itoa(n), authorityEnv+"="+caFile, loadEnv+"="+load)
 	input, err := command.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -135,9 +140,9 @@ func fetch(b *testing.B, conn *nodeclient.Conn) {
 // BenchmarkGet is a request over a kept TLS connection to another process; CPU
 // is ours alone, a part of the time is the other's.
 func BenchmarkGet(b *testing.B) {
-	for _, size := range []int{smallBody, largeBody} {
-		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {
-			client, endpoints := serveKubelets(b, 1, size)
+	for _, load := range slices.Sorted(maps.Keys(loads())) {
+		b.Run(load, func(b *testing.B) {
+			client, endpoints := serveKubelets(b, 1, load)
 			conn := client.Conn(endpoints[0])
 			defer conn.Close()
 			fetch(b, conn)
@@ -151,13 +156,13 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// BenchmarkIdle is the memory of a connection between requests, after answers
-// of that size. The kubelets' certificates are all different.
+// BenchmarkIdle is the memory of a connection between requests, after a few
+// answers of that load. The kubelets' certificates are all different.
 func BenchmarkIdle(b *testing.B) {
 	const nodes, answers = 1000, 3
-	for _, size := range []int{smallBody, largeBody} {
-		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {
-			client, endpoints := serveKubelets(b, nodes, size)
+	for _, load := range slices.Sorted(maps.Keys(loads())) {
+		b.Run(load, func(b *testing.B) {
+			client, endpoints := serveKubelets(b, nodes, load)
 			for b.Loop() {
 				before := heapInUse()
 				conns := make([]*nodeclient.Conn, nodes)

@@ -130,7 +130,7 @@ func (e *exchange) header(request *http.Request) error {
 	}
 	const maxInterim = 5
 	for range maxInterim {
-		resp, err := http.ReadResponse(e.reader, request)
+		resp, err := http.ReadResponse(e.reader, request) //nolint:bodyclose // The exchange is what is closed.
 		if err != nil {
 			return err
 		}

@@ -24,8 +24,8 @@ import (
 // Of client-go's own wrappers, those for a token, a password, an impersonation
 // and the user agent add fields that depend on nothing in the request. So they
 // are asked once a second, with a request that goes nowhere, and what comes out
-// is sent to all nodes in that second. A token's file is read again by client-go
-// when it was before, once in 50 s; the second is on top of that.
+// is sent to all nodes in that second. client-go reads the file of a token again
+// after 50 s; the second comes on top of that.
 //
 // Any other wrapper is asked for each request, and sees each answer: that of a
 // credentials plugin, which gets new credentials after a 401, one that the

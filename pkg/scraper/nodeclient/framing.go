@@ -35,7 +35,7 @@ func (b *sizedBody) Read(p []byte) (int, error) {
 	switch {
 	case b.left == 0 && n > 0:
 		return n, io.EOF
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return n, io.ErrUnexpectedEOF
 	}
 	return n, err
@@ -57,7 +57,7 @@ func (b *chunkedBody) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.chunks.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		if problem := skipTrailer(b.r); problem != nil {
 			err = problem
 		}
@@ -77,7 +77,7 @@ func skipTrailer(r *bufio.Reader) error {
 	case string(next) == lineEnd:
 		_, err = r.Discard(len(lineEnd))
 		return err
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return io.ErrUnexpectedEOF
 	case err != nil:
 		return err
