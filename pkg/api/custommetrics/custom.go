@@ -4,6 +4,7 @@
 package custommetrics
 
 import (
+	"fmt"
 	"net/http"
 	"sync"
 
@@ -54,7 +55,6 @@ func (s *customServer) keep(answer *Answer) {
 	if cap(answer.Values) > maxPooledValues {
 		return
 	}
-	clear(answer.Values) // or they would keep names of objects that are long gone
 	*answer = Answer{Values: answer.Values[:0]}
 	s.answers.Put(answer)
 }
@@ -74,11 +74,23 @@ func (s *customServer) ask(request *http.Request, info *genericapirequest.Reques
 	}
 	switch n := len(answer.Values); {
 	case n == 0:
-		return nil, notFound("no value of metric %s for %s %s", q.Metric, q.Resource, q.Name)
+		return nil, noValue(q)
 	case n > 1 && q.Name != AllObjects:
 		return nil, apierrors.NewInternalError(errTooMany)
 	}
 	return q, nil
+}
+
+// noValue is what to say for a provider that did not.
+func noValue(q *Query) error {
+	text := fmt.Sprintf("no value of metric %s for %s %s", q.Metric, q.Resource, q.Name)
+	if q.Namespace != "" {
+		text += " in namespace " + q.Namespace
+	}
+	if !q.Selector.Empty() {
+		text += fmt.Sprintf(" with selector %q", q.Selector)
+	}
+	return notFound("%s", text)
 }
 
 // checkScope checks that the objects are where the query looks for them. A query
