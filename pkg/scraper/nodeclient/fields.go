@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"k8s.io/client-go/transport"
-	"k8s.io/klog/v2"
 )
 
 // requestFields is the header that all requests have in common: what we accept,
@@ -54,7 +53,8 @@ const fieldsLife = time.Second
 
 // wrappersSeeEach says whether the wrappers must be asked for each request.
 func wrappersSeeEach(config *transport.Config) bool {
-	return config.WrapTransport != nil || klog.V(6).Enabled() // As client-go decides.
+	logs := transport.DebugWrappers(capture{}) != http.RoundTripper(capture{})
+	return config.WrapTransport != nil || logs
 }
 
 func newRequestFields(config *transport.Config, own http.Header) (*requestFields, error) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/transport"
+	"k8s.io/klog/v2"
 )
 
 func TestFieldsAreSharedForASecond(t *testing.T) {
@@ -63,6 +64,25 @@ func TestFieldsAreNotWaitedFor(t *testing.T) {
 	defer f.mu.Unlock()
 	if got, err := f.get(t.Context(), now.Add(time.Hour)); got != first || err != nil {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestWhoSeesEachRequest(t *testing.T) {
+	wrap := func(inner http.RoundTripper) http.RoundTripper { return inner }
+	static := &transport.Config{BearerToken: "secret", UserAgent: "agent", Impersonate: transport.ImpersonationConfig{UserName: "someone"}}
+	if wrappersSeeEach(static) {
+		t.Error("client-go's own wrappers would be asked for each request")
+	}
+	if !wrappersSeeEach(&transport.Config{WrapTransport: wrap}) {
+		t.Error("a foreign wrapper would not see each request")
+	}
+	var verbosity klog.Level
+	if err := verbosity.Set("6"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = verbosity.Set("0") }()
+	if !wrappersSeeEach(static) {
+		t.Error("requests would not be logged")
 	}
 }
 
