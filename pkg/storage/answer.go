@@ -3,6 +3,8 @@
 
 package storage
 
+import "slices"
+
 // ContainerUsage is the served usage of one container.
 type ContainerUsage struct {
 	Name string
@@ -46,18 +48,22 @@ type podAnswer struct {
 func (a *podAnswer) known() bool { return a.live || a.kept != nil }
 
 // assemble is the answer of a pod from the rows that its newest batch lists; ok
-// is false while it is incomplete, and then the last complete answer stays.
-// answered[i] says whether row i is part of it.
+// is false while it is incomplete, and then the last complete answer stays. It
+// marks the rows that are part of it, whether or not it comes to be complete.
 //
 // Complete: every container that is listed and every container that runs, as
 // far as the cluster knows, has a rate and a memory reading. A listed container
 // that the cluster says is waiting or terminated is not waited for, so that a
 // crash-looping neighbour never hides a pod; its sample counts only while it is
 // fresh, and does not make the pod's older.
-func assemble(names []string, rows []usageRow, answered []bool, statuses []ContainerStatus, known bool, m moment) (answer podAnswer, ok bool) {
+func assemble(names []string, rows []keptRow, statuses []ContainerStatus, known bool, m *moment) (answer podAnswer, ok bool) {
 	if known {
-		for _, s := range statuses {
-			if s.Running && !listed(names, rows, s.Name) {
+		for i := range statuses {
+			s := &statuses[i]
+			if !s.Running {
+				continue
+			}
+			if row := rowOf(names, s.Name, i); row < 0 || !rows[row].listed() {
 				return podAnswer{}, false
 			}
 		}
@@ -65,12 +71,11 @@ func assemble(names []string, rows []usageRow, answered []bool, statuses []Conta
 	var required, optional oldest
 	for i := range rows {
 		row := &rows[i]
-		answered[i] = false
-		if !row.listed {
+		if !row.listed() {
 			continue
 		}
-		waitedFor := !known || !stopped(statuses, names[i])
-		if !row.rate.known() || row.sample.Has&HasMemory == 0 {
+		waitedFor := !known || !stopped(statuses, names[i], i)
+		if !row.rated() {
 			if waitedFor {
 				return podAnswer{}, false
 			}
@@ -84,7 +89,7 @@ func assemble(names []string, rows []usageRow, answered []bool, statuses []Conta
 			}
 			optional.add(row)
 		}
-		answered[i] = true
+		row.flags |= rowAnswered
 	}
 	if required.row == nil {
 		required = optional
@@ -92,33 +97,37 @@ func assemble(names []string, rows []usageRow, answered []bool, statuses []Conta
 	if required.row == nil {
 		return podAnswer{}, false
 	}
-	return podAnswer{time: required.row.served, window: int32(required.row.rate.window), live: true, joined: known}, true
+	return podAnswer{time: required.row.served, window: required.row.window, live: true, joined: known}, true
 }
 
 // oldest finds the row with the oldest sample.
-type oldest struct{ row *usageRow }
+type oldest struct{ row *keptRow }
 
-func (o *oldest) add(row *usageRow) {
+func (o *oldest) add(row *keptRow) {
 	if o.row == nil || row.served < o.row.served {
 		o.row = row
 	}
 }
 
-func listed(names []string, rows []usageRow, name string) bool {
-	for i := range rows {
-		if names[i] == name {
-			return rows[i].listed
-		}
+// rowOf is the index of name in names, -1 where it is not there. Both lists of a
+// pod's containers are mostly in the same order, so that it is mostly at guess.
+func rowOf(names []string, name string, guess int) int {
+	if guess < len(names) && names[guess] == name {
+		return guess
 	}
-	return false
+	return slices.Index(names, name)
 }
 
 // stopped is whether the cluster says of a container that it does not run; a
-// container that it does not mention may well run.
-func stopped(statuses []ContainerStatus, name string) bool {
-	for _, s := range statuses {
-		if s.Name == name {
-			return !s.Running
+// container that it does not mention may well run. The status is looked for at
+// guess first.
+func stopped(statuses []ContainerStatus, name string, guess int) bool {
+	if guess < len(statuses) && statuses[guess].Name == name {
+		return !statuses[guess].Running
+	}
+	for i := range statuses {
+		if statuses[i].Name == name {
+			return !statuses[i].Running
 		}
 	}
 	return false

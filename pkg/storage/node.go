@@ -3,6 +3,8 @@
 
 package storage
 
+import "slices"
+
 // nodeState is all that is known of a node after one commit. It is immutable
 // once published.
 type nodeState struct {
@@ -61,12 +63,7 @@ func nextState(old *nodeState, b *Batch, o *Options, result *CommitResult) *node
 	s := &nodeState{batchLayout: batchLayout, layout: batchLayout, offset: b.Offset, base: base, steady: m.steady}
 	before := func(pod int) int { return pod }
 	if old.layout == batchLayout {
-		s.columns = newColumns(old.columns.len())
-		for i := range int32(old.columns.len()) {
-			row := advance(old.columns.at(i), true, b.Samples[i], b.estimate(int(i)), m, refuse)
-			row.listed = true
-			s.columns.append(row)
-		}
+		s.columns = old.columns.advanced(b, &m, refuse)
 		s.answers = make([]podAnswer, len(old.answers))
 		s.known = old.known
 	} else {
@@ -198,30 +195,20 @@ func (s *nodeState) mergePod(merged *Layout, old *nodeState, older *Layout, then
 // where the new one is beyond that bound already, as when a container that was
 // not waited for is waited for now and the node has long stopped refreshing it.
 func (s *nodeState) answer(old *nodeState, before func(pod int) int, o *Options, m moment) {
-	var rows []usageRow // of one pod at a time
-	var answered []bool
 	for p := range s.layout.Pods {
-		pod := s.layout.Pods[p]
-		rows, answered = rows[:0], answered[:0]
-		anyListed := false
-		for i := pod.First; i < pod.End; i++ {
-			row := s.columns.at(i)
-			rows, answered = append(rows, row), append(answered, false)
-			anyListed = anyListed || row.listed
-		}
+		pod := &s.layout.Pods[p]
+		names, rows := s.layout.Containers[pod.First:pod.End], s.columns.rows[pod.First:pod.End]
 		was := before(p)
 		stays := was >= 0 && old.answers[was].known() && m.fresh(old.answers[was].time)
-		if anyListed {
+		if slices.ContainsFunc(rows, keptRow.listed) {
 			statuses, known := s.ask(p, old, o)
-			answer, ok := assemble(s.layout.Containers[pod.First:pod.End], rows, answered, statuses, known, m)
+			answer, ok := assemble(names, rows, statuses, known, &m)
 			if ok && (m.fresh(answer.time) || !stays) {
 				s.answers[p] = answer
-				for i := range answered {
-					if answered[i] {
-						s.columns.rows[int(pod.First)+i].flags |= rowAnswered
-					}
-				}
 				continue
+			}
+			for i := range rows {
+				rows[i].flags &^= rowAnswered
 			}
 		}
 		if stays {

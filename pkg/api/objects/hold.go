@@ -16,9 +16,13 @@ import (
 // of usage knows the pod by: another pod of the same name has another place.
 type heldPod struct {
 	pod atomic.Pointer[Pod]
-	// node is the holding of what the pod has in common with those of its node.
-	node   atomic.Pointer[interned[*storage.NodePlace]]
-	shared sharedParts
+	// What the pod has in common with others, one holding of each. Those that
+	// are atomic are read without the lock that keeps their holders: by the way
+	// over pod they would be two lines of memory away instead of one.
+	containers atomic.Pointer[interned[*Containers]]
+	node       atomic.Pointer[interned[*storage.NodePlace]]
+	labels     *interned[wire.Labels]
+	namespace  *interned[string]
 	// gone says that the pod was removed: only its place in namespace.sorted is
 	// left of it, and in the store of usage.
 	gone  atomic.Bool
@@ -32,14 +36,20 @@ func (h *heldPod) Statuses() (containers []storage.ContainerStatus, known bool) 
 	if h.gone.Load() {
 		return nil, false
 	}
-	return h.pod.Load().Containers.Statuses, true
+	return h.containers.Load().value.Statuses, true
 }
 
-// sharedParts is what a pod has in common with others: one holding of each.
+// sharedParts is what a pod has in common with others.
 type sharedParts struct {
-	labels     *interned[wire.Labels]
 	containers *interned[*Containers]
+	node       *interned[*storage.NodePlace]
+	labels     *interned[wire.Labels]
 	namespace  *interned[string]
+}
+
+// shared is the parts that the pod holds.
+func (h *heldPod) shared() sharedParts {
+	return sharedParts{h.containers.Load(), h.node.Load(), h.labels, h.namespace}
 }
 
 // partInterners holds the shared parts of all pods.
@@ -53,38 +63,37 @@ type partInterners struct {
 // hold puts pod into place with its parts shared, and gives back the parts of
 // the pod that was there.
 func (i *partInterners) hold(place *heldPod, pod *Pod) {
-	before, nodeBefore := place.shared, place.node.Load()
-	place.shared = sharedParts{
-		labels:     i.labels.intern(string(pod.Labels), pod.Labels),
-		containers: i.containers.intern(containersKey(pod.Containers), pod.Containers),
-		namespace:  i.namespaces.intern(pod.Namespace, pod.Namespace),
-	}
+	before := place.shared()
+	containers := i.containers.intern(containersKey(pod.Containers), pod.Containers)
 	node := i.nodes.intern(pod.Node, nil)
 	if node.value == nil { // nobody else holds it yet
 		node.value = &storage.NodePlace{}
 	}
+	place.labels = i.labels.intern(string(pod.Labels), pod.Labels)
+	place.namespace = i.namespaces.intern(pod.Namespace, pod.Namespace)
+	place.containers.Store(containers)
 	place.node.Store(node)
 	place.pod.Store(&Pod{
-		Namespace:   place.shared.namespace.value,
+		Namespace:   place.namespace.value,
 		Name:        pod.Name,
-		Labels:      place.shared.labels.value,
+		Labels:      place.labels.value,
 		Node:        node.key,
 		Started:     pod.Started,
 		Restarts:    pod.Restarts,
 		Terminating: pod.Terminating,
 		HostNetwork: pod.HostNetwork,
-		Containers:  place.shared.containers.value,
+		Containers:  containers.value,
 		held:        place,
 	})
-	i.release(before, nodeBefore)
+	i.release(before)
 }
 
-// release gives back the parts of a pod.
-func (i *partInterners) release(s sharedParts, node *interned[*storage.NodePlace]) {
+// release gives back parts; nil ones are none.
+func (i *partInterners) release(s sharedParts) {
 	i.labels.release(s.labels)
 	i.containers.release(s.containers)
 	i.namespaces.release(s.namespace)
-	i.nodes.release(node)
+	i.nodes.release(s.node)
 }
 
 // containersKey is the same for equal containers only: no name holds a control

@@ -238,7 +238,7 @@ func (p *Pods) deleteLocked(namespace, name string) {
 	if !ok {
 		return
 	}
-	p.mu.shared.release(held.shared, held.node.Load())
+	p.mu.shared.release(held.shared())
 	ns.remove(held)
 	p.mu.count--
 	if len(ns.pods) == 0 {
