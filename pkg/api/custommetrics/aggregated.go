@@ -4,7 +4,6 @@
 package custommetrics
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -15,14 +14,35 @@ import (
 	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
 )
 
-// The bytes of JSON that a version may take in the aggregated document, all
-// others beside it included in the 64 KiB that it may have: every kubectl and
-// every controller in the cluster fetches and keeps it. The list of a version
-// that has more metrics ends there, and its own document has the rest.
+// The bytes of JSON that a version may take in the aggregated document, which has
+// at most 64 KiB with all others in it: every kubectl and every controller of a
+// cluster fetches and keeps it. A version with more metrics lists only some, and
+// its own document has them all.
 const (
 	customBytes   = 24 << 10
 	externalBytes = 12 << 10
 )
+
+// room is what is left of a version's bytes.
+type room int
+
+// full is whether an ordinary metric may not fit any more.
+func (r room) full() bool { return r < 512 }
+
+// take takes the bytes of an element of a list, and some for what comes with it,
+// if they are there.
+func (r *room) take(element any, more int) bool {
+	encoded, err := json.Marshal(element)
+	if err != nil {
+		panic("BUG: discovery has no JSON: " + err.Error())
+	}
+	size := room(len(encoded) + len(",") + more)
+	if size > *r {
+		return false
+	}
+	*r -= size
+	return true
+}
 
 // aggregate puts a version into the aggregated document.
 func aggregate(manager aggregated.ResourceManager, version schema.GroupVersion, resources []apidiscovery.APIResourceDiscovery) {
@@ -34,14 +54,17 @@ func aggregate(manager aggregated.ResourceManager, version schema.GroupVersion, 
 }
 
 // aggregateCustom is what the aggregated document has of metrics about objects: as
-// many as fit into size bytes, by their names, so that no resource takes all of
-// it. The group and version of a kind are left empty, which stands for those of
-// the list.
-func aggregateCustom(entries []entry, size int) []apidiscovery.APIResourceDiscovery {
+// many as there is room for, by their names, so that no resource takes all of it.
+// The group and version of a kind are left empty, which stands for those of the
+// list.
+func aggregateCustom(entries []entry, left room) []apidiscovery.APIResourceDiscovery {
 	byMetric := slices.Clone(entries)
 	slices.SortStableFunc(byMetric, func(a, b entry) int { return strings.Compare(a.metric, b.metric) })
 	var resources []apidiscovery.APIResourceDiscovery
 	for i := range byMetric {
+		if left.full() {
+			break
+		}
 		e := &byMetric[i]
 		at := slices.IndexFunc(resources, func(r apidiscovery.APIResourceDiscovery) bool { return r.Resource == e.resource })
 		if at < 0 {
@@ -52,8 +75,8 @@ func aggregateCustom(entries []entry, size int) []apidiscovery.APIResourceDiscov
 				// 1.26 do not take nil for that.
 				ResponseKind: &metav1.GroupVersionKind{},
 			}
-			if size -= encodedSize(&parent); size < 0 {
-				break
+			if !left.take(&parent, len(`,"subresources":[]`)) {
+				continue
 			}
 			resources = append(resources, parent)
 			at = len(resources) - 1
@@ -63,30 +86,31 @@ func aggregateCustom(entries []entry, size int) []apidiscovery.APIResourceDiscov
 			ResponseKind: &metav1.GroupVersionKind{Kind: customListKind},
 			Verbs:        verbs(),
 		}
-		if size -= encodedSize(&subresource); size < 0 {
-			break
+		if left.take(&subresource, 0) {
+			resources[at].Subresources = append(resources[at].Subresources, subresource)
 		}
-		resources[at].Subresources = append(resources[at].Subresources, subresource)
 	}
-	slices.SortFunc(resources, func(a, b apidiscovery.APIResourceDiscovery) int { return cmp.Compare(a.Resource, b.Resource) })
+	slices.SortFunc(resources, func(a, b apidiscovery.APIResourceDiscovery) int { return strings.Compare(a.Resource, b.Resource) })
 	return resources
 }
 
 // aggregateExternal is what the aggregated document has of external metrics: as
-// many as fit into size bytes.
-func aggregateExternal(entries []entry, size int) []apidiscovery.APIResourceDiscovery {
+// many as there is room for.
+func aggregateExternal(entries []entry, left room) []apidiscovery.APIResourceDiscovery {
 	var resources []apidiscovery.APIResourceDiscovery
 	for i := range entries {
+		if left.full() {
+			break
+		}
 		resource := apidiscovery.APIResourceDiscovery{
 			Resource:     entries[i].resource,
 			Scope:        scope(&entries[i]),
 			ResponseKind: &metav1.GroupVersionKind{Kind: externalListKind},
 			Verbs:        verbs(),
 		}
-		if size -= encodedSize(&resource); size < 0 {
-			break
+		if left.take(&resource, 0) {
+			resources = append(resources, resource)
 		}
-		resources = append(resources, resource)
 	}
 	return resources
 }
@@ -96,14 +120,4 @@ func scope(e *entry) apidiscovery.ResourceScope {
 		return apidiscovery.ScopeNamespace
 	}
 	return apidiscovery.ScopeCluster
-}
-
-// encodedSize is how many bytes an element of a list takes in JSON, with what
-// comes with the first of a list inside of it.
-func encodedSize(of any) int {
-	encoded, err := json.Marshal(of)
-	if err != nil {
-		panic("BUG: discovery has no JSON: " + err.Error())
-	}
-	return len(encoded) + len(`,"subresources":[]`)
 }
