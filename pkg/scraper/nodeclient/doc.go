@@ -37,7 +37,7 @@
 //
 // # Memory
 //
-// Between requests a connection to a kubelet holds some 14 KB: 5 KB into which
+// Between requests a connection to a kubelet holds some 15 KB: 5 KB into which
 // crypto/tls reads (see records), 3.5 KB of the node's certificate, 2 KB of AES
 // keys and tables, and what was left over from the handshake. Nothing of that
 // can be given back while the connection is open.
