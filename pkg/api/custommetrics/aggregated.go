@@ -5,8 +5,7 @@ package custommetrics
 
 import (
 	"encoding/json"
-	"slices"
-	"strings"
+	"sort"
 
 	apidiscovery "k8s.io/api/apidiscovery/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,44 +52,47 @@ func aggregate(manager aggregated.ResourceManager, version schema.GroupVersion, 
 	})
 }
 
-// aggregateCustom is what the aggregated document has of metrics about objects: as
-// many as there is room for, by their names, so that no resource takes all of it.
-// The group and version of a kind are left empty, which stands for those of the
-// list.
+// aggregateCustom is what the aggregated document has of metrics about objects,
+// given sorted entries: as many as there is room for, one of each resource in
+// turn, so that none takes all of it. The group and version of a kind are left
+// empty, which stands for those of the list.
 func aggregateCustom(entries []entry, left room) []apidiscovery.APIResourceDiscovery {
-	byMetric := slices.Clone(entries)
-	slices.SortStableFunc(byMetric, func(a, b entry) int { return strings.Compare(a.metric, b.metric) })
 	var resources []apidiscovery.APIResourceDiscovery
-	for i := range byMetric {
-		if left.full() {
-			break
+	var metrics [][]entry // parallel to resources: what is not yet looked at
+	for start := 0; start < len(entries) && !left.full(); {
+		name := entries[start].resource
+		end := start + sort.Search(len(entries)-start, func(i int) bool { return entries[start+i].resource != name })
+		parent := apidiscovery.APIResourceDiscovery{
+			Resource: name,
+			Scope:    scope(&entries[start]),
+			// There is nothing at the resource itself. Clients of Kubernetes 1.26
+			// do not take nil for that.
+			ResponseKind: &metav1.GroupVersionKind{},
 		}
-		e := &byMetric[i]
-		at := slices.IndexFunc(resources, func(r apidiscovery.APIResourceDiscovery) bool { return r.Resource == e.resource })
-		if at < 0 {
-			parent := apidiscovery.APIResourceDiscovery{
-				Resource: e.resource,
-				Scope:    scope(e),
-				// There is nothing at the resource itself. Clients of Kubernetes
-				// 1.26 do not take nil for that.
-				ResponseKind: &metav1.GroupVersionKind{},
-			}
-			if !left.take(&parent, len(`,"subresources":[]`)) {
+		if left.take(&parent, len(`,"subresources":[]`)) {
+			resources = append(resources, parent)
+			metrics = append(metrics, entries[start:end])
+		}
+		start = end
+	}
+	for more := true; more; {
+		more = false
+		for i := range metrics {
+			if len(metrics[i]) == 0 || left.full() {
 				continue
 			}
-			resources = append(resources, parent)
-			at = len(resources) - 1
-		}
-		subresource := apidiscovery.APISubresourceDiscovery{
-			Subresource:  e.metric,
-			ResponseKind: &metav1.GroupVersionKind{Kind: customListKind},
-			Verbs:        verbs(),
-		}
-		if left.take(&subresource, 0) {
-			resources[at].Subresources = append(resources[at].Subresources, subresource)
+			more = true
+			subresource := apidiscovery.APISubresourceDiscovery{
+				Subresource:  metrics[i][0].metric,
+				ResponseKind: &metav1.GroupVersionKind{Kind: customListKind},
+				Verbs:        verbs(),
+			}
+			if left.take(&subresource, 0) {
+				resources[i].Subresources = append(resources[i].Subresources, subresource)
+			}
+			metrics[i] = metrics[i][1:]
 		}
 	}
-	slices.SortFunc(resources, func(a, b apidiscovery.APIResourceDiscovery) int { return strings.Compare(a.Resource, b.Resource) })
 	return resources
 }
 

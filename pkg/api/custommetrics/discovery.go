@@ -4,7 +4,6 @@
 package custommetrics
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -128,7 +127,10 @@ func listExternal(of []string) *listing[string] {
 
 func (l *listing[T]) sort() {
 	slices.SortFunc(l.entries, func(a, b entry) int {
-		return cmp.Or(strings.Compare(a.resource, b.resource), strings.Compare(a.metric, b.metric))
+		if c := strings.Compare(a.resource, b.resource); c != 0 {
+			return c
+		}
+		return strings.Compare(a.metric, b.metric)
 	})
 	l.entries = slices.Compact(l.entries)
 }
@@ -155,7 +157,14 @@ func (l *resourceList) encode(out *wire.Chunks, _ wire.Encoding) {
 			buf = append(buf, ',')
 		}
 		buf = append(buf, `{"name":`...)
-		buf = wire.AppendString(buf, e.name())
+		buf = wire.AppendString(buf, e.resource)
+		if e.metric != "" {
+			// The quote that ended the resource, and begins the metric, is the
+			// slash between them.
+			slash := len(buf) - 1
+			buf = wire.AppendString(buf[:slash], e.metric)
+			buf[slash] = '/'
+		}
 		buf = append(buf, `,"singularName":"","namespaced":`...)
 		if e.namespaced {
 			buf = append(buf, "true"...)
@@ -172,14 +181,6 @@ func (l *resourceList) encode(out *wire.Chunks, _ wire.Encoding) {
 	out.Put(append(buf, listEnd...))
 }
 
-// name is the entry's name in the document.
-func (e *entry) name() string {
-	if e.metric == "" {
-		return e.resource
-	}
-	return e.resource + "/" + e.metric
-}
-
 // typed implements content.
 func (l *resourceList) typed() runtime.Object {
 	list := &metav1.APIResourceList{GroupVersion: l.version.String(), APIResources: make([]metav1.APIResource, 0, len(l.entries))}
@@ -188,6 +189,14 @@ func (l *resourceList) typed() runtime.Object {
 		list.APIResources = append(list.APIResources, metav1.APIResource{Name: e.name(), Namespaced: e.namespaced, Kind: l.kind, Verbs: verbs()})
 	}
 	return list
+}
+
+// name is the entry's name in the document.
+func (e *entry) name() string {
+	if e.metric == "" {
+		return e.resource
+	}
+	return e.resource + "/" + e.metric
 }
 
 // verbs are what discovery says can be done with a metric.
