@@ -72,9 +72,17 @@ func (b *bridge) asks(now time.Time) bool { return !now.Before(b.refused) }
 // failed takes note of a failed request for the summary and says whether the
 // node refused it as such.
 func (b *bridge) failed(now time.Time, err error) (refused bool) {
+	if refusedStatus(err) {
+		b.refused = now.Add(summaryPause)
+		return true
+	}
+	return false
+}
+
+// refusedStatus says whether a node refused a request as such.
+func refusedStatus(err error) bool {
 	switch nodeclient.StatusOf(err) {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		b.refused = now.Add(summaryPause)
 		return true
 	}
 	return false

@@ -34,7 +34,9 @@ type loop struct {
 
 	target  atomic.Pointer[Target]
 	changed chan struct{} // one place; full is: look at target again
-	status  atomic.Pointer[Status]
+	// demanded is the same for the manager's demand.
+	demanded chan struct{}
+	status   atomic.Pointer[Status]
 	// due is when the loop must have moved on at the latest, in time since the
 	// manager's epoch.
 	due atomic.Int64
@@ -46,8 +48,10 @@ type loop struct {
 	refused refusals
 	bridge  bridge
 	offset  storage.Millis
-	// succeeded is when the last good scrape began.
+	// succeeded is when the last good scrape began, and layout that one's.
 	succeeded time.Time
+	layout    *storage.Layout
+	inputs    *inputs // nil while none is wanted
 }
 
 func (m *Manager) newLoop(target Target) *loop {
@@ -57,6 +61,8 @@ func (m *Manager) newLoop(target Target) *loop {
 		changed: make(chan struct{}, 1),
 		conn:    m.client.Conn(target.endpoint()),
 		decoder: m.newDecoder(),
+
+		demanded: make(chan struct{}, 1),
 	}
 	l.target.Store(&target)
 	l.status.Store(&Status{Node: target.Name, State: Pending})
@@ -84,11 +90,20 @@ func (l *loop) run(ctx context.Context) {
 	timer := time.NewTimer(next.Sub(now))
 	defer timer.Stop()
 	for {
-		l.expect(next)
+		wake := l.wake(next)
+		l.expect(wake)
+		timer.Reset(time.Until(wake))
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+			if wake.Before(next) {
+				l.askInputs(ctx, next)
+				continue
+			}
+		case <-l.demanded:
+			l.look()
+			continue
 		case <-l.changed:
 			l.conn.SetEndpoint(l.target.Load().endpoint())
 			if l.outage.failures == 0 {
@@ -97,10 +112,10 @@ func (l *loop) run(ctx context.Context) {
 			// What changed may be the cure.
 		}
 		next = l.scrape(ctx)
+		l.askInputs(ctx, next)
 		if ctx.Err() != nil {
 			return // A timer that is due would be picked as often as the end.
 		}
-		timer.Reset(time.Until(next))
 	}
 }
 
@@ -155,7 +170,7 @@ func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) err
 	if l.succeeded.IsZero() || begun.Sub(l.succeeded) > l.manager.staleness {
 		l.bridge.begin(begun, l.manager.options.BridgeTime)
 	}
-	l.succeeded = begun
+	l.succeeded, l.layout = begun, batch.Layout
 	if l.bridge.goOn(begun, result.Unrated) && !l.manager.options.NoSummary && l.bridge.asks(begun) {
 		// The answer is in the store by now, whatever becomes of this.
 		if rated, ok := l.summary(ctx, &batch); ok {

@@ -17,6 +17,7 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/input"
 )
 
 // Committer takes in what was scraped; *storage.Store is one.
@@ -39,6 +40,9 @@ type Manager struct {
 	pacer          pacer
 	summaryRefusal summaryRefusal
 	bounds         decoderBounds
+	inputDecoder   *kubelet.InputDecoder
+	inputRefusals  [input.Sources]inputRefusal
+	demands        demands
 	epoch          time.Time
 	running        sync.WaitGroup
 
@@ -85,6 +89,8 @@ func New(options Options, store Committer) (*Manager, error) {
 		newDecoder: func() decoder { return kubelet.NewDecoder(decoding) },
 		pacer:      pacer{gap: options.StartGap},
 		epoch:      time.Now(),
+
+		inputDecoder: kubelet.NewInputDecoder(options.Decoder),
 	}
 	m.mu.nodes = map[string]*node{}
 	if m.metrics, err = newMetrics(options.Registry, options.Resolution); err != nil {
@@ -190,6 +196,9 @@ func (m *Manager) serve(n *node) {
 		if deleted {
 			m.metrics.forget(loop.name)
 			m.store.Forget(loop.name)
+			if m.options.Inputs != nil {
+				m.options.Inputs.Forget(loop.name)
+			}
 		}
 		again = m.ended(n, loop.name)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/input"
 )
 
 // scrapeMetrics are the metrics of all scrapes. The four families of the prefix
@@ -29,6 +30,11 @@ type scrapeMetrics struct {
 	refusedSamples *metrics.CounterVec
 	bodyBytes      *metrics.Counter
 	clockOffset    *metrics.GaugeVec
+
+	inputRequests        *metrics.CounterVec
+	inputBytes           *metrics.CounterVec
+	refusedInputSeries   *metrics.CounterVec
+	refusedInputReadings *metrics.CounterVec
 }
 
 // newMetrics makes and registers the metrics.
@@ -67,10 +73,16 @@ func newMetrics(registry metrics.KubeRegistry, resolution time.Duration) (*scrap
 			Namespace: own, Subsystem: "scrape", Name: "clock_offset_seconds",
 			Help: "Our clock less the node's, for nodes whose clock is more than 2 s off.",
 		}, []string{"node"}),
+
+		inputRequests:        counters("input_requests_total", "Requests for the sources of custom metrics by result: ok, refused (the right is missing) or failed.", "source", "result"),
+		inputBytes:           counters("input_body_bytes_total", "Bytes of the answers of the sources of custom metrics, after decompression.", "source"),
+		refusedInputSeries:   counters("refused_input_series_total", "Series of the sources of custom metrics that were not taken, by reason.", "reason"),
+		refusedInputReadings: counters("refused_input_readings_total", "Readings for custom metrics that the store did not take, by reason.", "reason"),
 	}
 	for _, metric := range []metrics.Registerable{
 		m.requestDuration, m.lastRequest, m.requests, m.tick,
 		m.failures, m.summaries, m.refusedSeries, m.refusedSamples, m.bodyBytes, m.clockOffset,
+		m.inputRequests, m.inputBytes, m.refusedInputSeries, m.refusedInputReadings,
 	} {
 		if err := registry.Register(metric); err != nil {
 			return nil, fmt.Errorf("register metric %s: %w", metric.FQName(), err)
@@ -88,9 +100,17 @@ func newMetrics(registry metrics.KubeRegistry, resolution time.Duration) (*scrap
 	}
 	for reason := range kubelet.Reasons {
 		m.refusedSeries.WithLabelValues(reason.String())
+		m.refusedInputSeries.WithLabelValues(reason.String())
 	}
 	for reason := range storage.Refusals {
 		m.refusedSamples.WithLabelValues(reason.String())
+		m.refusedInputReadings.WithLabelValues(reason.String())
+	}
+	for source := range input.Sources {
+		m.inputBytes.WithLabelValues(source.String())
+		for _, result := range []string{"ok", "refused", "failed"} {
+			m.inputRequests.WithLabelValues(source.String(), result)
+		}
 	}
 	return m, nil
 }
@@ -145,14 +165,23 @@ func (m *scrapeMetrics) offset(name string, offset storage.Millis) {
 
 // refused counts what of an answer was not taken.
 func (m *scrapeMetrics) refused(stats *kubelet.Stats, result *storage.CommitResult) {
+	countRefused(m.refusedSeries, m.refusedSamples, stats, &result.Refused)
+}
+
+// refusedInputs counts what of an answer of a source of inputs was not taken.
+func (m *scrapeMetrics) refusedInputs(stats *kubelet.Stats, result *input.CommitResult) {
+	countRefused(m.refusedInputSeries, m.refusedInputReadings, stats, &result.Refused)
+}
+
+func countRefused(series, samples *metrics.CounterVec, stats *kubelet.Stats, refused *[storage.Refusals]int) {
 	for reason, n := range stats.Refused {
 		if n > 0 {
-			m.refusedSeries.WithLabelValues(kubelet.Reason(reason).String()).Add(float64(n))
+			series.WithLabelValues(kubelet.Reason(reason).String()).Add(float64(n))
 		}
 	}
-	for reason, n := range result.Refused {
+	for reason, n := range refused {
 		if n > 0 {
-			m.refusedSamples.WithLabelValues(storage.Refusal(reason).String()).Add(float64(n))
+			samples.WithLabelValues(storage.Refusal(reason).String()).Add(float64(n))
 		}
 	}
 }

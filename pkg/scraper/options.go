@@ -29,7 +29,7 @@ type Options struct {
 	StartGap time.Duration
 
 	// NoSummary leaves /stats/summary alone; a fresh node then has no rates
-	// until it has taken two samples.
+	// until it has taken two samples, and there are no inputs of that source.
 	NoSummary bool
 	// BridgeInterval is the time between two scrapes of a fresh node; once, if
 	// the summary left a container without a rate, it is a fifth of that. 0 is
@@ -42,6 +42,10 @@ type Options struct {
 	Client nodeclient.Options
 	// Decoder has the bounds on what an answer may list.
 	Decoder kubelet.Options
+
+	// Inputs takes in what Manager.Demand asks for. nil is: nothing can be asked
+	// for.
+	Inputs InputStore
 
 	// Registry takes the metrics. nil is: they are kept nowhere.
 	Registry metrics.KubeRegistry

@@ -68,7 +68,9 @@ func randomCadvisor(rng *rand.Rand) string {
 }
 
 func randomSummary(rng *rand.Rand) string {
-	number := func() string { return pick(rng, fmt.Sprint(rng.IntN(9)), "0", "null", "-1", "9223372036854775807", "1e3") }
+	number := func() string {
+		return pick(rng, fmt.Sprint(rng.IntN(9)), "0", "null", "-1", "9223372036854775807", "1e3")
+	}
 	members := func(all ...string) string {
 		rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		return "{" + strings.Join(all[:max(rng.IntN(len(all)+1), rng.IntN(len(all)+1))], ",") + "}"
