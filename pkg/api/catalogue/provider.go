@@ -31,7 +31,8 @@ const (
 	firstPoll = 50 * time.Millisecond
 )
 
-// Options are what a Provider answers from. All fields are required.
+// Options are what a Provider answers from. All fields are required but the last
+// two.
 type Options struct {
 	Usage  Usage
 	Inputs Inputs
@@ -39,6 +40,10 @@ type Options struct {
 	Pods   *objects.Pods
 	// Demand is told of what is asked for.
 	Demand *Demand
+	// Off is inputs that are never collected, and OffBecause says why, to stand
+	// behind "because".
+	Off        input.Set
+	OffBecause string
 }
 
 // Provider has the metrics of the catalogue. It is a custommetrics.Provider.
@@ -113,6 +118,9 @@ func (p *Provider) Custom(ctx context.Context, q *custommetrics.Query, a *custom
 		return err
 	}
 	inputs := metric.inputsOf(q.Resource.Resource)
+	if inputs&p.options.Off != 0 {
+		return notFound("no value of metric %s: it is not collected, because %s", q.Metric, p.options.OffBecause)
+	}
 	began := p.options.Demand.ask(inputs, time.Now())
 	deadline := began.Add(firstWait)
 	before := len(a.Values)

@@ -236,6 +236,23 @@ func TestNotSynced(t *testing.T) {
 	}
 }
 
+// TestOff: what is never collected is not waited for.
+func TestOff(t *testing.T) {
+	w := newWorld(t, "n1")
+	w.pod("shop", "a", "web")
+	p := w.provider()
+	p.options.Off, p.options.OffBecause = input.Summary.Of(), "of a reason"
+	var a custommetrics.Answer
+	err := p.Custom(t.Context(), query("pods", "shop", "*", "", receive), &a)
+	if want := "no value of metric " + receive + ": it is not collected, because of a reason"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	w.value("shop/a", input.Threads, 1, at)
+	if err := p.Custom(t.Context(), query("pods", "shop", "*", "", "threads"), &a); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMetricSelector(t *testing.T) {
 	w := newWorld(t, "n1")
 	w.pod("shop", "a", "web")
