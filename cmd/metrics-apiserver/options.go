@@ -26,6 +26,7 @@ type options struct {
 	kubeconfig       string
 
 	kubelet        *kubeletOptions
+	customMetrics  *customMetricsOptions
 	generic        *genericoptions.ServerRunOptions
 	serving        *genericoptions.SecureServingOptionsWithLoopback
 	servingCA      *servingCAOptions
@@ -41,6 +42,7 @@ func newOptions() *options {
 		metricResolution: 60 * time.Second,
 
 		kubelet:        newKubeletOptions(),
+		customMetrics:  &customMetricsOptions{},
 		generic:        genericoptions.NewServerRunOptionsForComponent("metrics-apiserver", compatibility.NewComponentGlobalsRegistry()),
 		serving:        genericoptions.NewSecureServingOptions().WithLoopback(),
 		servingCA:      &servingCAOptions{},
@@ -69,6 +71,7 @@ func (o *options) flags() (sets cliflag.NamedFlagSets) {
 
 	o.generic.AddUniversalFlags(sets.FlagSet("generic"))
 	o.kubelet.addFlags(sets.FlagSet("kubelet client"))
+	o.customMetrics.addFlags(sets.FlagSet("custom metrics"))
 	o.serving.AddFlags(sets.FlagSet("apiserver secure serving"))
 	o.servingCA.addFlags(sets.FlagSet("apiserver secure serving"))
 	o.authentication.AddFlags(sets.FlagSet("apiserver authentication"))
@@ -101,6 +104,7 @@ func (o *options) validate() error {
 	} else if o.metricResolution*9/10 < o.kubelet.requestTimeout {
 		errs = append(errs, fmt.Errorf("--kubelet-request-timeout is %v: must be at most nine tenths of --metric-resolution, which is %v, so that one scrape has ended when the next begins", o.kubelet.requestTimeout, o.metricResolution))
 	}
+	errs = append(errs, o.customMetrics.validate()...)
 	errs = append(errs, o.generic.Validate()...)
 	errs = append(errs, o.serving.Validate()...)
 	errs = append(errs, o.servingCA.validate(o.serving)...)

@@ -30,7 +30,10 @@ func TestFlags(t *testing.T) {
 		"profiling": "false",
 	}
 	// What is ours alone.
-	added := map[string]bool{"kubelet-summary": true, "kubelet-gzip": true, "serving-ca-secret": true}
+	added := map[string]bool{
+		"kubelet-summary": true, "kubelet-gzip": true, "serving-ca-secret": true,
+		"custom-metrics": true, "custom-metrics-always": true,
+	}
 	for _, bound := range []string{"body-bytes", "compressed-bytes", "in-flight-bytes", "line-bytes", "series", "containers"} {
 		added["kubelet-max-"+bound] = true
 	}
@@ -87,6 +90,11 @@ func TestValidate(t *testing.T) {
 		{"--kubelet-max-series=0", []string{"--kubelet-max-series is 0: must be at least 1"}},
 		{"--kubelet-max-body-bytes=33554432", []string{"--kubelet-max-in-flight-bytes", "at least twice"}},
 		{"--kubelet-max-line-bytes=65536", []string{"at most 65535"}},
+		{"--custom-metrics", nil},
+		{"--custom-metrics --custom-metrics-always=threads,cpu_usage_cores", nil},
+		{"--custom-metrics --custom-metrics-always=*", nil},
+		{"--custom-metrics-always=threads", []string{"--custom-metrics-always is of no use without --custom-metrics"}},
+		{"--custom-metrics --custom-metrics-always=threads,http_requests", []string{`--custom-metrics-always: there is no metric "http_requests"`, "network_receive_bytes_per_second"}},
 		{"--secure-port=70000", []string{"--secure-port 70000"}},
 		{"--metric-resolution=1s --kubelet-port=99999", []string{"--metric-resolution", "--kubelet-port"}},
 	} {

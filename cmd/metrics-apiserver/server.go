@@ -18,6 +18,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/catalogue"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/servingca"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper"
@@ -37,6 +38,8 @@ type server struct {
 	generic  *genericapiserver.GenericAPIServer
 	// servingCA is nil where no CA is kept.
 	servingCA *servingca.Keeper
+	// customMetrics is nil where there are none.
+	customMetrics *customMetrics
 }
 
 // newServer wires what the options ask for; it starts nothing.
@@ -64,11 +67,18 @@ func newServer(o *options) (*server, error) {
 	}
 	own.CustomMustRegister(newStorageMetrics(store))
 
-	if s.scraper, err = scraper.New(o.scraperOptions(cluster, own), store); err != nil {
+	scraping := o.scraperOptions(cluster, own)
+	if s.customMetrics, err = o.newCustomMetrics(s.wantInputs); err != nil {
+		return nil, err
+	}
+	if s.customMetrics != nil {
+		scraping.Inputs = s.customMetrics.inputs
+	}
+	if s.scraper, err = scraper.New(scraping, store); err != nil {
 		return nil, err
 	}
 
-	if s.servingCA, err = o.servingCA.keeper(s.client, own, o.serving); err != nil {
+	if s.servingCA, err = o.servingCA.keeper(s.client, own, o.serving, o.servedVersions()...); err != nil {
 		return nil, err
 	}
 	config, err := o.serverConfig()
@@ -83,6 +93,11 @@ func newServer(o *options) (*server, error) {
 	source := &api.Source{Usage: store, Nodes: s.nodes, Pods: s.pods, Metrics: api.NewMetrics(own.MustRegister)}
 	if err := api.Install(s.generic, source); err != nil {
 		return nil, err
+	}
+	if s.customMetrics != nil {
+		if err := s.customMetrics.install(s.generic, source); err != nil {
+			return nil, err
+		}
 	}
 	return s, api.RegisterProbes(s.generic, source, func() error { return s.scraper.Alive(time.Now()) })
 }
@@ -111,6 +126,13 @@ func (s *server) run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error { return s.scraper.Run(feeding) })
+	if s.customMetrics != nil {
+		group.Go(func() error {
+			catalogue.WatchHPAs(feeding, s.client.AutoscalingV2().RESTClient(), s.customMetrics.demand)
+			return nil
+		})
+		group.Go(func() error { return s.customMetrics.demand.Run(feeding) })
+	}
 	if s.servingCA != nil {
 		group.Go(func() error { return s.servingCA.Run(feeding) })
 	}

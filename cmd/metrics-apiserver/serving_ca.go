@@ -10,14 +10,13 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/component-base/metrics"
 	"k8s.io/klog/v2"
-	metricsv1 "k8s.io/metrics/pkg/apis/metrics/v1"
-	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/servingca"
 )
@@ -33,7 +32,7 @@ type servingCAOptions struct {
 
 func (o *servingCAOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.secret, "serving-ca-secret", o.secret, "A Secret, as NAMESPACE/NAME, that exists and that may be empty: a CA is kept in it and renewed, the serving certificate is one of that CA, "+
-		"and its bundle is written into the APIServices of metrics.k8s.io that refer to the Service "+serviceName+" in that namespace and do not have insecureSkipTLSVerify. "+
+		"and its bundle is written into the APIServices of what is served that refer to the Service "+serviceName+" in that namespace and do not have insecureSkipTLSVerify. "+
 		"Excludes --tls-cert-file; --cert-dir is then not used. Not in metrics-server.")
 }
 
@@ -70,8 +69,9 @@ func (o *servingCAOptions) secretName() (types.NamespacedName, error) {
 }
 
 // keeper is what keeps the CA and makes our serving certificate, which serving
-// is told to use; nil where nobody asked for it.
-func (o *servingCAOptions) keeper(client kubernetes.Interface, registry metrics.KubeRegistry, serving *genericoptions.SecureServingOptionsWithLoopback) (*servingca.Keeper, error) {
+// is told to use; nil where nobody asked for it. Its bundle is for those who ask
+// for what is served.
+func (o *servingCAOptions) keeper(client kubernetes.Interface, registry metrics.KubeRegistry, serving *genericoptions.SecureServingOptionsWithLoopback, served ...schema.GroupVersion) (*servingca.Keeper, error) {
 	if o.secret == "" {
 		return nil, nil
 	}
@@ -79,15 +79,16 @@ func (o *servingCAOptions) keeper(client kubernetes.Interface, registry metrics.
 	if err != nil {
 		return nil, err
 	}
+	apiServices := make([]string, 0, len(served))
+	for _, version := range served {
+		apiServices = append(apiServices, version.Version+"."+version.Group)
+	}
 	keeper, err := servingca.New(servingca.Options{
-		Client:  client,
-		Secret:  secret,
-		Service: types.NamespacedName{Namespace: secret.Namespace, Name: serviceName},
-		APIServices: []string{
-			metricsv1.SchemeGroupVersion.Version + "." + metricsv1.GroupName,
-			metricsv1beta1.SchemeGroupVersion.Version + "." + metricsv1beta1.GroupName,
-		},
-		Registry: registry,
+		Client:      client,
+		Secret:      secret,
+		Service:     types.NamespacedName{Namespace: secret.Namespace, Name: serviceName},
+		APIServices: apiServices,
+		Registry:    registry,
 	})
 	if err != nil {
 		return nil, err
