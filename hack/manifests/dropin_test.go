@@ -143,25 +143,30 @@ func TestSelectors(t *testing.T) {
 	})
 }
 
-// TestAPIServices checks both registrations, and that only the ones for a
-// running metrics-server leave out v1, which it does not serve.
+// TestAPIServices checks the registrations: that only the ones for a running
+// metrics-server leave out v1, which it does not serve, and that custom metrics
+// are only registered where they are asked for.
 func TestAPIServices(t *testing.T) {
 	for _, r := range renderings() {
 		t.Run(r.name, func(t *testing.T) {
 			verified := strings.HasSuffix(r.name, "verified-tls")
-			priority := map[string]int32{"v1": 110, "v1beta1": 100}
+			priority := map[string]int32{"v1.metrics.k8s.io": 110, "v1beta1.metrics.k8s.io": 100}
 			if r.name == "replace-metrics-server" {
-				delete(priority, "v1")
+				delete(priority, "v1.metrics.k8s.io")
+			}
+			if r.name == "custom-metrics" || r.name == "custom-metrics-verified-tls" {
+				priority["v1beta2.custom.metrics.k8s.io"] = 110
+				priority["v1beta1.custom.metrics.k8s.io"] = 100
 			}
 			got := all[*apiregistrationv1.APIService](render(t, r.dir))
 			if len(got) != len(priority) {
 				t.Errorf("there are %d APIServices, want %d", len(got), len(priority))
 			}
 			for _, a := range got {
-				if a.Name != a.Spec.Version+"."+a.Spec.Group || a.Spec.Group != "metrics.k8s.io" {
+				if a.Name != a.Spec.Version+"."+a.Spec.Group {
 					t.Errorf("%s registers %s/%s", a.Name, a.Spec.Group, a.Spec.Version)
 				}
-				if a.Spec.GroupPriorityMinimum != 100 || a.Spec.VersionPriority != priority[a.Spec.Version] {
+				if want, ok := priority[a.Name]; !ok || a.Spec.GroupPriorityMinimum != 100 || a.Spec.VersionPriority != want {
 					t.Errorf("%s has the priorities %d and %d", a.Name, a.Spec.GroupPriorityMinimum, a.Spec.VersionPriority)
 				}
 				if s := a.Spec.Service; s == nil || s.Namespace != namespace || s.Name != name || *s.Port != 443 {

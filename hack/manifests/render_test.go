@@ -35,6 +35,9 @@ func renderings() []rendering {
 		{"verified-tls-server", "testdata/verified-tls-server"},
 		{"verified-tls", "testdata/verified-tls"},
 		{"high-availability-verified-tls", "testdata/high-availability-verified-tls"},
+		{"custom-metrics-server", "testdata/custom-metrics-server"},
+		{"custom-metrics", "testdata/custom-metrics"},
+		{"custom-metrics-verified-tls", "testdata/custom-metrics-verified-tls"},
 		{"own-image", "testdata/own-image"},
 	}
 }
