@@ -161,6 +161,8 @@ type askedOnce struct {
 	asked    bool
 }
 
+func (p *askedOnce) Place() *storage.PodPlace { return nil }
+
 func (p *askedOnce) Statuses() ([]storage.ContainerStatus, bool) {
 	if p.asked {
 		return nil, false

@@ -185,3 +185,11 @@ func (c *columns) usage(i int32, name string) ContainerUsage {
 	}
 	return usage
 }
+
+// swapOf is the swap of a pod's rows; nil where none is in use on the node.
+func (c *columns) swapOf(pod *PodRows) []uint64 {
+	if c.swap == nil {
+		return nil
+	}
+	return c.swap[pod.First:pod.End]
+}

@@ -34,6 +34,8 @@ type podNamed struct {
 	once, asked     bool
 }
 
+func (p *podNamed) Place() *storage.PodPlace { return nil }
+
 func (p *podNamed) Statuses() ([]storage.ContainerStatus, bool) {
 	if p.once && p.asked {
 		return nil, false

@@ -17,6 +17,9 @@ type KnownPod interface {
 	// another KnownPod. It is called during Commit, must not block nor call the
 	// store, and the slice it returns is not written.
 	Statuses() (containers []ContainerStatus, known bool)
+	// Place is where the pod's newest answer is posted, the PodPlace of queries
+	// for it; nil is nowhere.
+	Place() *PodPlace
 }
 
 // NodePlace remembers where a store has a node: whoever asks again and again for
@@ -26,8 +29,12 @@ type KnownPod interface {
 // and must not be copied.
 type NodePlace struct{ slot atomic.Pointer[nodeSlot] }
 
-// PodPlace is for one pod what NodePlace is for a node.
-type PodPlace struct{ index atomic.Int32 }
+// PodPlace is for one pod what NodePlace is for a node, and where its answer is
+// posted.
+type PodPlace struct {
+	index atomic.Int32
+	post  post
+}
 
 // load is the state of a node, nil where there is none; place may be nil.
 func (s *Store) load(node string, place *NodePlace) *nodeState {

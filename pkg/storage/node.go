@@ -8,6 +8,7 @@ import "slices"
 // nodeState is all that is known of a node after one commit. It is immutable
 // once published.
 type nodeState struct {
+	slot *nodeSlot
 	// batchLayout is the layout of the newest batch: where the next batch has
 	// the same one and nothing lingers, rows match one to one.
 	batchLayout *Layout
@@ -60,7 +61,7 @@ func nextState(old *nodeState, b *Batch, o *Options, result *CommitResult) *node
 	if batchLayout == nil {
 		batchLayout = &Layout{}
 	}
-	s := &nodeState{batchLayout: batchLayout, layout: batchLayout, offset: b.Offset, base: base, steady: m.steady}
+	s := &nodeState{slot: old.slot, batchLayout: batchLayout, layout: batchLayout, offset: b.Offset, base: base, steady: m.steady}
 	before := func(pod int) int { return pod }
 	if old.layout == batchLayout {
 		s.columns = old.columns.advanced(b, &m, refuse)
@@ -205,6 +206,9 @@ func (s *nodeState) answer(old *nodeState, before func(pod int) int, o *Options,
 			answer, ok := assemble(names, rows, statuses, known, &m)
 			if ok && (m.fresh(answer.time) || !stays) {
 				s.answers[p] = answer
+				if place := s.place(p); place != nil && answer.joined {
+					place.post.write(s.slot, &answer, s.offset, shapeOf(names, rows, s.columns.swapOf(pod), statuses), rows, statuses)
+				}
 				continue
 			}
 			for i := range rows {
@@ -212,9 +216,19 @@ func (s *nodeState) answer(old *nodeState, before func(pod int) int, o *Options,
 			}
 		}
 		if stays {
-			s.answers[p] = old.keep(was)
+			s.answers[p] = old.keep(was) // and so does the post, if there is one
+		} else if place := s.place(p); place != nil {
+			place.post.clear()
 		}
 	}
+}
+
+// place is where the answer of pod p is posted; nil is nowhere.
+func (s *nodeState) place(p int) *PodPlace {
+	if s.known[p] == nil {
+		return nil
+	}
+	return s.known[p].Place()
 }
 
 // keep is the answer of a pod with its containers in a form that outlives the

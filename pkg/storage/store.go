@@ -55,7 +55,7 @@ func (s *Store) Commit(b *Batch) (CommitResult, error) {
 	defer slot.commit.Unlock()
 	old := slot.state.Load()
 	if old == nil {
-		old = &nodeState{offset: b.Offset}
+		old = &nodeState{slot: slot, offset: b.Offset}
 	}
 	slot.state.Store(nextState(old, b, &s.options, &result))
 	return result, nil
@@ -111,6 +111,9 @@ type PodQuery struct {
 // Pod is the usage of a pod at the moment now, or why there is none. The usage's
 // Containers are appended to dst, which may be nil, and are the caller's.
 func (s *Store) Pod(dst []ContainerUsage, q PodQuery, now Millis) (PodUsage, Absence) {
+	if usage, ok := s.posted(dst, &q, now); ok {
+		return usage, Present
+	}
 	state := s.load(q.Node, q.NodePlace)
 	if state == nil {
 		return PodUsage{}, NotScraped

@@ -251,6 +251,8 @@ type bornPod struct {
 	born  int
 }
 
+func (p bornPod) Place() *storage.PodPlace { return nil }
+
 func (p bornPod) Statuses() ([]storage.ContainerStatus, bool) {
 	if p.pod.born != p.born {
 		return nil, false

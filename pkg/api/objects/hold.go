@@ -39,6 +39,9 @@ func (h *heldPod) Statuses() (containers []storage.ContainerStatus, known bool) 
 	return h.containers.Load().value.Statuses, true
 }
 
+// Place is storage.KnownPod's.
+func (h *heldPod) Place() *storage.PodPlace { return &h.place }
+
 // sharedParts is what a pod has in common with others.
 type sharedParts struct {
 	containers *interned[*Containers]

@@ -89,6 +89,8 @@ type knownPod struct {
 	statuses func() ([]storage.ContainerStatus, bool)
 }
 
+func (p *knownPod) Place() *storage.PodPlace { return nil }
+
 func (p *knownPod) Statuses() ([]storage.ContainerStatus, bool) { return p.statuses() }
 
 // servedItem is one pod, or the node, at one moment of the table.
