@@ -82,8 +82,8 @@ func TestCustomClient(t *testing.T) {
 
 func checkCustomClient(t *testing.T, client custom_metrics.CustomMetricsClient, config *rest.Config) {
 	t.Helper()
-	list, err := client.NamespacedMetrics("shop").GetForObjects(corev1.SchemeGroupVersion.WithKind("Pod").GroupKind(),
-		mustParse(t, "app=web,tier in (a,b)"), "requests_per_second", mustParse(t, "code=200"))
+	pod := schema.GroupKind{Kind: "Pod"}
+	list, err := client.NamespacedMetrics("shop").GetForObjects(pod, mustParse(t, "app=web,tier in (a,b)"), "requests_per_second", mustParse(t, "code=200"))
 	if err != nil {
 		t.Fatal(config.AcceptContentTypes, err)
 	}
@@ -106,11 +106,23 @@ func checkCustomClient(t *testing.T, client custom_metrics.CustomMetricsClient, 
 		want    corev1.ObjectReference
 	}{
 		{
-			client.NamespacedMetrics("shop"), schema.GroupKind{Group: "apps", Kind: "Deployment"}, "web",
+			client.NamespacedMetrics("shop"),
+			schema.GroupKind{Group: "apps", Kind: "Deployment"},
+			"web",
 			corev1.ObjectReference{Kind: "Deployment", APIVersion: "apps/v1", Namespace: "shop", Name: "web"},
 		},
-		{client.RootScopedMetrics(), schema.GroupKind{Kind: "Namespace"}, "shop", corev1.ObjectReference{Kind: "Namespace", APIVersion: "v1", Name: "shop"}},
-		{client.RootScopedMetrics(), schema.GroupKind{Kind: "Node"}, "node-1", corev1.ObjectReference{Kind: "Node", APIVersion: "v1", Name: "node-1"}},
+		{
+			client.RootScopedMetrics(),
+			schema.GroupKind{Kind: "Namespace"},
+			"shop",
+			corev1.ObjectReference{Kind: "Namespace", APIVersion: "v1", Name: "shop"},
+		},
+		{
+			client.RootScopedMetrics(),
+			schema.GroupKind{Kind: "Node"},
+			"node-1",
+			corev1.ObjectReference{Kind: "Node", APIVersion: "v1", Name: "node-1"},
+		},
 	} {
 		value, err := c.metrics.GetForObject(c.kind, c.name, "load", labels.Everything())
 		if err != nil {

@@ -3,25 +3,23 @@
 
 package custommetrics
 
-import (
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
-)
+import "github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
 
 // The tags of the fields of a MetricValue and of what is in it.
 const (
-	describedTag      = 1<<3 | bytesType // v1beta1 and v1beta2
-	metricNameTag     = 2<<3 | bytesType // v1beta1
-	valueSelectorTag  = 6<<3 | bytesType
-	metricTag         = 2<<3 | bytesType // v1beta2
-	identifierNameTag = 1<<3 | bytesType // MetricIdentifier
-	identifierSelTag  = 2<<3 | bytesType
-	objectKindTag     = 1<<3 | bytesType // ObjectReference
-	objectNamespace   = 2<<3 | bytesType
-	objectNameTag     = 3<<3 | bytesType
-	objectUIDTag      = 4<<3 | bytesType
-	objectAPITag      = 5<<3 | bytesType
-	objectVersionTag  = 6<<3 | bytesType
-	objectFieldTag    = 7<<3 | bytesType
+	describedTag          = 1<<3 | bytesType // v1beta1 and v1beta2
+	metricNameTag         = 2<<3 | bytesType // v1beta1
+	valueSelectorTag      = 6<<3 | bytesType
+	metricTag             = 2<<3 | bytesType // v1beta2
+	identifierNameTag     = 1<<3 | bytesType // MetricIdentifier
+	identifierSelectorTag = 2<<3 | bytesType
+	objectKindTag         = 1<<3 | bytesType // ObjectReference
+	objectNamespaceTag    = 2<<3 | bytesType
+	objectNameTag         = 3<<3 | bytesType
+	objectUIDTag          = 4<<3 | bytesType
+	objectAPITag          = 5<<3 | bytesType
+	objectVersionTag      = 6<<3 | bytesType
+	objectFieldTag        = 7<<3 | bytesType
 )
 
 // protobuf writes what the generated code does of the typed list, with the
@@ -75,7 +73,7 @@ func (l *customList) protobufItems() *customProtobuf {
 	c.metric = wire.AppendLength(c.metric, metricTag, size)
 	c.metric = wire.AppendField(c.metric, identifierNameTag, l.metric)
 	if l.selector != nil {
-		c.metric = wire.AppendField(c.metric, identifierSelTag, selector)
+		c.metric = wire.AppendField(c.metric, identifierSelectorTag, selector)
 	}
 	return c
 }
@@ -104,7 +102,7 @@ func (c *customProtobuf) append(dst []byte, v *Value) []byte {
 	dst = wire.AppendLength(dst, listItemTag, item)
 	dst = wire.AppendLength(dst, describedTag, object)
 	dst = append(dst, c.head...)
-	dst = wire.AppendField(dst, objectNamespace, v.Namespace)
+	dst = wire.AppendField(dst, objectNamespaceTag, v.Namespace)
 	dst = wire.AppendField(dst, objectNameTag, v.Name)
 	dst = append(dst, c.end...)
 	dst = append(dst, c.metric...)

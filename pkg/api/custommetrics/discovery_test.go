@@ -4,6 +4,7 @@
 package custommetrics
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -68,7 +69,7 @@ func TestGroups(t *testing.T) {
 		{nil, nil, nil},
 	} {
 		listening := httptest.NewServer(newServer(t, c.custom, c.external, nil).Handler)
-		defer listening.Close()
+		t.Cleanup(listening.Close)
 		server := &endpoint{t: t, url: listening.URL}
 		var legacy, aggregated []string
 		for _, group := range decode[metav1.APIGroupList](t, server, "/apis", asJSON).Groups {
@@ -312,11 +313,13 @@ func TestDiscoveryBounds(t *testing.T) {
 			t.Errorf("%d external metrics", n)
 		}
 		for _, path := range []string{customV1beta2, externalV1beta1} {
-			if list := decode[metav1.APIResourceList](t, server, path, asJSON); len(list.APIResources) != n {
-				t.Errorf("%s has %d resources", path, len(list.APIResources))
+			if found := bytes.Count(server.get(path, asJSON).body, []byte(`{"name":`)); found != n {
+				t.Errorf("%s has %d resources", path, found)
 			}
 		}
-		wantLegal(t, server, n == 50)
+		if n < many {
+			wantLegal(t, server, n == 50)
+		}
 	}
 
 	f := newFake()

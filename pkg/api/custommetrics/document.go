@@ -17,8 +17,8 @@ import (
 )
 
 // document stands for a typed object that is not made unless somebody needs it.
-// An encoder of a kind that we know asks CacheEncode, and gets what encoder would
-// have written, from the content's parts; for all others (pretty JSON, YAML, and
+// An encoder of a kind that we know asks CacheEncode, and gets what it would have
+// written, from the content's parts; for all others (pretty JSON, YAML, and
 // whatever may come), and for audit's copies, the typed object is made.
 type document struct {
 	metav1.TypeMeta
@@ -29,10 +29,10 @@ type document struct {
 // content is what a document is made from. It is the same each time that it is
 // asked.
 type content interface {
-	// encode writes the content as encoding, and says whether it knows it.
-	encode(out *wire.Chunks, encoding wire.Encoding)
-	// encodes is whether there is something to encode it with.
+	// encodes is whether encode can write the content as encoding.
 	encodes(encoding wire.Encoding) bool
+	// encode writes the content as the typed encoder would.
+	encode(out *wire.Chunks, encoding wire.Encoding)
 	// typed is the content as an object.
 	typed() runtime.Object
 }

@@ -42,8 +42,7 @@ func methodNotAllowed(group, verb string) error {
 
 // providerError is what a provider's error is to a client.
 func providerError(err error) error {
-	var absent *NotFound
-	if errors.As(err, &absent) {
+	if absent, ok := errors.AsType[*NotFound](err); ok {
 		return notFound("%s", absent.Message)
 	}
 	var status apierrors.APIStatus

@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
@@ -67,19 +70,25 @@ func TestProviderErrors(t *testing.T) {
 	}
 }
 
-// TestDeadline: a provider is told when nobody waits any more.
+// TestDeadline: a provider that takes too long is told so, and so is the client.
 func TestDeadline(t *testing.T) {
 	f := newFake()
 	f.custom = func(ctx context.Context, _ *Query, _ *Answer) error {
-		if _, ok := ctx.Deadline(); !ok {
-			t.Error("no deadline")
-		}
-		return &NotFound{Message: "x"}
+		<-ctx.Done()
+		return fmt.Errorf("wait for values: %w", context.Cause(ctx))
 	}
 	f.external = func(ctx context.Context, _ *ExternalQuery) ([]ExternalValue, error) {
 		return nil, f.custom(ctx, nil, nil)
 	}
-	server := serve(t, f)
-	server.get(customV1beta2+"/nodes/*/load", asJSON)
-	server.get(externalV1beta1+"/namespaces/shop/sales", asJSON)
+	handler := newServer(t, f, f, nil).Handler
+	synctest.Test(t, func(t *testing.T) {
+		for _, path := range []string{customV1beta2 + "/nodes/*/load", externalV1beta1 + "/namespaces/shop/sales"} {
+			began := time.Now()
+			recorder := httptest.NewRecorder()
+			handler.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+			if recorder.Code != http.StatusServiceUnavailable || time.Since(began) != maxWait || recorder.Header().Get("Retry-After") != "" {
+				t.Errorf("%s: %d after %s: %s", path, recorder.Code, time.Since(began), recorder.Body)
+			}
+		}
+	})
 }
