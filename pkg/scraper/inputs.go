@@ -91,11 +91,14 @@ func (i *inputs) due(now time.Time) bool {
 	return true
 }
 
+// leastShare is the least time before the next scrape in which sources are
+// asked: too little of it is worse than none, because running out of it ends the
+// connection.
+func (m *Manager) leastShare() time.Duration { return m.options.Resolution / 10 }
+
 // wake is when the loop has something to do, whose next scrape is at next.
 func (l *loop) wake(next time.Time) time.Time {
-	// What comes shortly before a scrape can wait for it, and might not be done
-	// in time.
-	if l.inputs == nil || l.inputs.soon.IsZero() || next.Sub(l.inputs.soon) < l.manager.options.Resolution/4 {
+	if l.inputs == nil || l.inputs.soon.IsZero() || next.Sub(l.inputs.soon) < l.manager.leastShare() {
 		return next
 	}
 	return l.inputs.soon
@@ -114,25 +117,20 @@ func (l *loop) askInputs(ctx context.Context, next time.Time) {
 	if l.outage.failures > 0 || !hurried && begun.Sub(i.asked) < options.Resolution/2 {
 		return
 	}
-	until := begun.Add(options.RequestTimeout)
-	if next.Before(until) {
-		until = next
+	if next.Sub(begun) < l.manager.leastShare() {
+		return
 	}
-	if until.Sub(begun) < options.Resolution/10 {
-		return // Too little time is worse than none: it would end the connection.
-	}
-	l.expect(until)
-	ctx, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
-
+	l.expect(next)
 	i.asked = begun
 	waiting := 0
 	for source := range input.Sources {
 		s, wanted := &i.sources[source], i.known&source.Of()
-		if wanted == 0 || begun.Before(s.paused) || ctx.Err() != nil {
+		if wanted == 0 || begun.Before(s.paused) {
 			continue
 		}
-		result, err := l.askInput(ctx, source, wanted, s)
+		// One that hangs leaves time for those behind it.
+		share := time.Until(next) / time.Duration(input.Sources-source)
+		result, err := l.askInput(ctx, min(share, options.RequestTimeout), source, wanted, s)
 		if !l.noteInput(ctx, source, s, err) {
 			continue
 		}
@@ -149,7 +147,9 @@ func (l *loop) askInputs(ctx context.Context, next time.Time) {
 }
 
 // askInput asks one source, and commits what it got.
-func (l *loop) askInput(ctx context.Context, source input.Source, wanted input.Set, s *inputSource) (result input.CommitResult, err error) {
+func (l *loop) askInput(ctx context.Context, timeout time.Duration, source input.Source, wanted input.Set, s *inputSource) (result input.CommitResult, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	path, query := cadvisorPath, ""
 	if source == input.Summary {
 		path, query = summaryPath, kubelet.SummaryQuery(wanted)

@@ -21,9 +21,12 @@ func (k *Kubelet) serve(w http.ResponseWriter, r *http.Request) {
 	k.mu.requests[r.URL.Path]++
 	k.mu.last = r
 	fault, usage := k.mu.fault, k.mu.usage
-	if fault.Times == 1 {
+	switch {
+	case fault.Path != "" && fault.Path != r.URL.Path:
+		fault = Fault{Skew: fault.Skew}
+	case fault.Times == 1:
 		k.mu.fault = Fault{}
-	} else if fault.Times > 1 {
+	case fault.Times > 1:
 		k.mu.fault.Times--
 	}
 	k.mu.Unlock()
@@ -46,7 +49,14 @@ func (k *Kubelet) serve(w http.ResponseWriter, r *http.Request) {
 		if fault.SummaryStatus != 0 {
 			status = fault.SummaryStatus
 		}
-		body = usage.AppendSummary(nil, k.Name, now, fault.Skew)
+		if r.URL.Query().Get("only_cpu_and_memory") == "true" {
+			body = usage.AppendSummary(nil, k.Name, now, fault.Skew)
+		} else {
+			body = usage.AppendWholeSummary(nil, k.Name, now, fault.Skew)
+		}
+	case r.URL.Path == "/metrics/cadvisor":
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		body = usage.AppendCadvisor(nil, now, fault.Skew)
 	default:
 		status = http.StatusNotFound
 	}

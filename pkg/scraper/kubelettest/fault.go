@@ -7,6 +7,9 @@ import "time"
 
 // Fault is what goes wrong with a kubelet. Its zero value is nothing.
 type Fault struct {
+	// Path is the path of the requests for which it holds; empty is all. Skew
+	// holds for all paths.
+	Path string
 	// Times is for how many requests it holds; 0 is for all.
 	Times int
 	// Delay is how long an answer takes to begin.
