@@ -131,6 +131,22 @@ func BenchmarkCommitChurn(b *testing.B) {
 	}
 }
 
+// BenchmarkCommitLingering commits of a node from which a pod is gone, whose last
+// answer is still served: what most commits are where pods come and go.
+func BenchmarkCommitLingering(b *testing.B) {
+	store, n := newBenchStore(b), newBenchNode(0)
+	commitBench(b, store, n.next())
+	commitBench(b, store, n.next())
+	n.batch.Layout, _ = storage.NewLayout(benchKeys(0, benchPods-1))
+	n.batch.Samples = n.batch.Samples[:len(n.batch.Layout.Containers)]
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := store.Commit(&n.batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkReadAll reads all 30,000 pods of 1,000 nodes, as a list of all
 // namespaces does.
 func BenchmarkReadAll(b *testing.B) {

@@ -89,12 +89,19 @@ func kept(row *usageRow) keptRow {
 	return k
 }
 
-// advanced is the columns of the next state, by a batch that lists the same rows.
+// advanced is the columns of the next state, by a batch that lists the same rows as
+// the one before. Rows that this had not listed stay as they are.
 func (c *columns) advanced(b *Batch, m *moment, refuse func(Refusal)) columns {
 	next := columns{rows: make([]keptRow, len(c.rows)), swap: slices.Clone(c.swap), ahead: slices.Clone(c.ahead)}
 	copy(next.rows, c.rows)
+	listed := 0
 	for i := range next.rows {
-		n, estimate := &b.Samples[i], b.estimate(i)
+		if !next.rows[i].listed() {
+			next.rows[i].flags = 0
+			continue
+		}
+		n, estimate := &b.Samples[listed], b.estimate(listed)
+		listed++
 		if estimate == 0 && next.advanceUsual(i, n, m) {
 			next.rows[i].flags = rowListed
 			continue

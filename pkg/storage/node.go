@@ -63,7 +63,8 @@ func nextState(old *nodeState, b *Batch, o *Options, result *CommitResult) *node
 	}
 	s := &nodeState{slot: old.slot, batchLayout: batchLayout, layout: batchLayout, offset: b.Offset, base: base, steady: m.steady}
 	before := func(pod int) int { return pod }
-	if old.layout == batchLayout {
+	if old.batchLayout == batchLayout && (old.layout == batchLayout || old.lingersOn(&m)) {
+		s.layout = old.layout
 		s.columns = old.columns.advanced(b, &m, refuse)
 		s.answers = make([]podAnswer, len(old.answers))
 		s.known = old.known
@@ -94,6 +95,26 @@ func nextState(old *nodeState, b *Batch, o *Options, result *CommitResult) *node
 	return s
 }
 
+// lingersOn is whether all that lingers does so still, so that merge would come to
+// the same rows. Where pods come and go, most commits find some that are gone.
+func (s *nodeState) lingersOn(m *moment) bool {
+	for p := range s.layout.Pods {
+		pod := &s.layout.Pods[p]
+		rows := s.columns.rows[pod.First:pod.End]
+		for i := range rows {
+			k := &rows[i]
+			if k.listed() || m.fresh(k.served) {
+				continue
+			}
+			// It may be the row of an answer that outlives its containers.
+			if answer := &s.answers[p]; len(rows) > 1 || *k != (keptRow{}) || !answer.known() || !m.fresh(answer.time) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // merge fills layout, columns and answers, which are empty, from the old state
 // and a batch whose layout is another. Both are sorted, so it is one pass. A row
 // or an answer that the batch does not list lingers to the staleness bound.
@@ -103,12 +124,11 @@ func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusa
 	if older == nil {
 		older = &Layout{}
 	}
-	merged := &Layout{
-		Pods:       make([]PodRows, 0, len(newer.Pods)),
-		Containers: make([]string, 0, len(newer.Containers)),
-	}
-	s.columns = newColumns(len(newer.Containers))
-	was := make([]int32, 0, len(newer.Pods))
+	// Mostly one pod came and another lingers.
+	pods, containers := max(len(older.Pods), len(newer.Pods))+1, max(len(older.Containers), len(newer.Containers))+2
+	merged := &Layout{Pods: make([]PodRows, 0, pods), Containers: make([]string, 0, containers)}
+	s.columns = newColumns(containers)
+	was := make([]int32, 0, pods)
 
 	i, j := 0, 0 // pods of older and newer
 	for i < len(older.Pods) || j < len(newer.Pods) {
