@@ -32,6 +32,9 @@ func (s *server) profile(ctx context.Context, o Options) error {
 	if err := s.store(ctx, o, "heap", "heap?gc=1"); err != nil {
 		return err
 	}
+	if err := s.store(ctx, o, "allocs-steady", "allocs?seconds="+strconv.Itoa(int(idleTime.Seconds()))); err != nil {
+		return err
+	}
 	idle := func(ctx context.Context) error { return pause(ctx, time.Millisecond) }
 	for _, load := range []struct {
 		name   string
