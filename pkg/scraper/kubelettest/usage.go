@@ -168,9 +168,10 @@ type podStats struct {
 }
 
 type containerStats struct {
-	Name      string    `json:"name"`
-	StartTime time.Time `json:"startTime"`
-	CPU       cpuStats  `json:"cpu"`
+	Name      string      `json:"name"`
+	StartTime time.Time   `json:"startTime"`
+	CPU       cpuStats    `json:"cpu"`
+	Memory    memoryStats `json:"memory"`
 }
 
 type cpuStats struct {
@@ -199,7 +200,10 @@ func (u Usage) AppendSummary(dst []byte, node string, now time.Time, skew time.D
 			if r.Time.Sub(c.Started) < cmp.Or(c.Refresh, 10*time.Second) {
 				cpu.UsageNanoCores = 0
 			}
-			stats.Containers = append(stats.Containers, containerStats{Name: c.Name, StartTime: second(c.Started), CPU: cpu})
+			stats.Containers = append(stats.Containers, containerStats{
+				Name: c.Name, StartTime: second(c.Started), CPU: cpu,
+				Memory: memoryStats{Time: second(r.Time), RSSBytes: c.Memory / 2},
+			})
 		}
 		s.Pods = append(s.Pods, stats)
 	}
