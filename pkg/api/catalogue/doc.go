@@ -19,8 +19,8 @@
 // A namespace's value is the sum over its running pods. A sum that lacks a part
 // would be too small, and an HPA would scale down on it, so there is none while a
 // pod that ought to have a value has none. Left out without harm are pods that
-// cannot have a value (whose node's kubelet does not give it, that have no limit
-// to hold the use against, that are on the host's network, of which no container
+// cannot have a value (that lack what the metric needs, that have no limit to hold
+// the use against, that are on the host's network, of which no container
 // runs, whose node is not scraped), that are going, or that began less than a
 // minute ago.
 //

@@ -61,6 +61,9 @@ func (e *evaluator) ofPod(pod *objects.Pod) (term, reason) {
 	}
 	e.query = pod.Query()
 	t, why := e.podTerm(f, pod)
+	if why == reason(storage.NotGiven) && e.metric.Needs == "" {
+		why = notYet
+	}
 	if why != present && !why.lasting() && !pod.HasRunning() {
 		return term{}, notRunning
 	}

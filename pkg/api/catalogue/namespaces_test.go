@@ -36,8 +36,6 @@ func TestNamespaceSum(t *testing.T) {
 	w.pod("shop", "new", "web", young)
 	w.absent("shop/new", input.NetworkReceiveBytes, storage.OneSample)
 	w.pod("shop", "far", "web", settled, func(p *corev1.Pod) { p.Spec.NodeName = "elsewhere" })
-	w.pod("shop", "without", "web", settled)
-	w.absent("shop/without", input.NetworkReceiveBytes, storage.NotGiven)
 	w.pod("shop", "lost", "web", settled, terminating)
 	w.absent("shop/lost", input.NetworkReceiveBytes, storage.Stale)
 
@@ -49,7 +47,7 @@ func TestNamespaceSum(t *testing.T) {
 	// A pod that ought to be in the sum and is not.
 	w.pod("shop", "stale", "web", settled)
 	w.absent("shop/stale", input.NetworkReceiveBytes, storage.Stale)
-	message := "no value of metric " + receive + " for namespace shop: 1 of its 10 running pods without one, and the sum of the others would be too small. " +
+	message := "no value of metric " + receive + " for namespace shop: 1 of its 9 running pods without one, and the sum of the others would be too small. " +
 		"the newest samples are older than the staleness bound (stale)"
 	if got := w.refusal(query("namespaces", "", "shop", "", receive)); got != message {
 		t.Errorf("%q, want %q", got, message)
@@ -59,13 +57,33 @@ func TestNamespaceSum(t *testing.T) {
 	w.pod("other", "a", "web", settled)
 	w.value("other/a", input.NetworkReceiveBytes, 1, at)
 	w.pod("zoo", "a", "web", settled)
-	w.absent("zoo/a", input.NetworkReceiveBytes, storage.NotGiven)
+	w.absent("zoo/a", input.NetworkReceiveBytes, storage.NotGiven) // which a kubelet that has just started does
 	want = []custommetrics.Value{{Name: "other", Time: at, Window: 15_000, Milli: 1_000}}
 	if got := w.values(query("namespaces", "", "*", "", receive)); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	message = "no value of metric " + receive + " for namespace zoo: none of its 1 running pods has one. the node's kubelet does not give the number (a)"
+	message = "no value of metric " + receive + " for namespace zoo: 1 of its 1 running pods without one, and the sum of the others would be too small. " +
+		"the node's kubelet has no such number of the pod yet (a)"
 	if got := w.refusal(query("namespaces", "", "zoo", "", receive)); got != message {
+		t.Errorf("%q, want %q", got, message)
+	}
+}
+
+// TestNamespaceSumOfWhatFewHave: a pod that cannot have the metric is left out.
+func TestNamespaceSumOfWhatFewHave(t *testing.T) {
+	w := newWorld(t, "n1")
+	w.pod("shop", "a", "web", settled)
+	w.pod("shop", "without", "web", settled)
+	w.value("shop/a", input.CPUThrottledTime, 0.25, at)
+	w.absent("shop/without", input.CPUThrottledTime, storage.NotGiven)
+	const metric = "cpu_throttled_seconds_per_second"
+	if got := w.values(query("namespaces", "", "shop", "", metric)); len(got) != 1 || got[0].Milli != 250 {
+		t.Errorf("%+v", got)
+	}
+	w.absent("shop/a", input.CPUThrottledTime, storage.NotGiven)
+	message := "no value of metric " + metric + " for namespace shop: none of its 2 running pods has one. " +
+		"2: the node's kubelet does not give the number (such as a); the metric needs a CPU limit, and the CFS quota on (the kubelet's default)"
+	if got := w.refusal(query("namespaces", "", "shop", "", metric)); got != message {
 		t.Errorf("%q, want %q", got, message)
 	}
 }

@@ -4,11 +4,8 @@
 package catalogue
 
 import (
-	"k8s.io/apimachinery/pkg/labels"
-
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
 )
 
 // answerPods answers for one pod, or for all live ones that the selector matches.
@@ -22,11 +19,11 @@ func (r *request) answerPods() error {
 		r.addPod(pod)
 		return r.noneOf("pod")
 	}
-	match := podMatcher{selector: q.Selector, all: q.Selector.Empty()}
+	match := objects.NewMatcher(q.Selector)
 	for pod := range r.pods.All(q.Namespace) {
 		// A pod that goes still uses what it uses, but what it will do for the
 		// next replica count is nothing.
-		if pod.Terminating || !match.matches(pod) {
+		if pod.Terminating || !match.Matches(pod) {
 			continue
 		}
 		r.addPod(pod)
@@ -50,29 +47,4 @@ func (r *request) podOrReason(pod *objects.Pod) (term, reason) {
 		}
 	}
 	return t, why
-}
-
-// podMatcher is whether pods match a selector.
-type podMatcher struct {
-	selector labels.Selector
-	// all is that every pod matches.
-	all bool
-	// last is the answer on the labels of the pod before: those that follow upon
-	// each other are often of one workload, whose labels are one string.
-	last struct {
-		labels  wire.Labels
-		matches bool
-		known   bool
-	}
-}
-
-func (m *podMatcher) matches(pod *objects.Pod) bool {
-	if m.all {
-		return true
-	}
-	if !m.last.known || pod.Labels != m.last.labels {
-		m.last.labels, m.last.known = pod.Labels, true
-		m.last.matches = m.selector.Matches(&m.last.labels) // by a pointer, lest it be copied to the heap
-	}
-	return m.last.matches
 }

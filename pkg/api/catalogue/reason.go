@@ -26,6 +26,9 @@ const (
 	notRunning
 	notScraped
 	notANumber
+	// notYet is what storage.NotGiven means where every running pod has the
+	// number sooner or later.
+	notYet
 )
 
 // String is the reason in words.
@@ -41,6 +44,8 @@ func (r reason) String() string {
 		return "none of its containers runs"
 	case notScraped:
 		return "its node is not among those that are scraped"
+	case notYet:
+		return "the node's kubelet has no such number of the pod yet"
 	case notANumber:
 		return "the value is too large, or no number"
 	default:

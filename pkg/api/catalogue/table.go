@@ -14,7 +14,8 @@ type Metric struct {
 	Unit string
 	// Help is one sentence on what it is.
 	Help string
-	// Needs is what a node must have for the metric; "" is nothing special.
+	// Needs is what a node or a pod must have for the metric; "" is nothing
+	// special, so that every running pod has it sooner or later.
 	Needs string
 	// Target is an example of an average value to scale on, as a quantity.
 	Target string

@@ -48,6 +48,11 @@ func TestTable(t *testing.T) {
 					t.Errorf("%s: pods have no %s", m.Name, infos[id].Name)
 				}
 			}
+			for id := range m.Pods.Inputs().Each() {
+				if infos[id].Sparse && m.Needs == "" {
+					t.Errorf("%s needs something, for not every container has %s", m.Name, infos[id].Name)
+				}
+			}
 			for id := range m.Nodes.Inputs().Each() {
 				if !infos[id].Node {
 					t.Errorf("%s: nodes have no %s", m.Name, infos[id].Name)
