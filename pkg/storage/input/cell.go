@@ -15,6 +15,9 @@ const (
 	minWindow storage.Millis = 1_000
 	// minCoarseWindow is the same where times are whole seconds.
 	minCoarseWindow storage.Millis = 5_000
+	// maxAge is the age, 20 days, beyond which a reading is not kept: nothing
+	// that old is served, and columns have no room for its time.
+	maxAge storage.Millis = 20 * 24 * 3_600_000
 )
 
 // cell is what is held of one input of one row: its newest reading and, of a
@@ -73,7 +76,7 @@ func advance(held cell, n Reading, kind Kind, sameRun bool, m moment, refuse fun
 			return cell{} // No rate is taken from what is from before the step.
 		}
 		return held
-	case n.Time <= 0: // Long before anything can be served.
+	case n.Time < m.now-maxAge:
 		refuse(storage.RefusedOutOfOrder)
 		return held
 	}

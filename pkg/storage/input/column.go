@@ -75,8 +75,8 @@ func (c *column) at(i int, base storage.Millis) (held cell) {
 	return held
 }
 
-// set makes v cell i and says whether it has a reading. A reading too far from
-// base to be kept is too old, or too far ahead, to matter.
+// set makes v cell i and says whether it has a reading. One that has been held
+// for so long that 32 bits cannot say its time is none.
 func (c *column) set(i int, v *cell, base storage.Millis) (known bool) {
 	for k := range c.points {
 		if len(c.points[k].times) == 0 {
