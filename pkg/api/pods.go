@@ -90,7 +90,7 @@ func (s *podStorage) List(ctx context.Context, options *metainternalversion.List
 	parts := &podList{at: now()}
 	matcher := newPodMatcher(options)
 	namespace := genericapirequest.NamespaceValue(ctx)
-	if namespace == "" && matcher.all {
+	if namespace == "" && matcher.all() {
 		parts.pods = make([]*objects.Pod, 0, s.source.Pods.Len())
 	}
 	var containers []storage.ContainerUsage
@@ -111,35 +111,20 @@ func (s *podStorage) List(ctx context.Context, options *metainternalversion.List
 
 // podMatcher is whether pods match the selectors of a request.
 type podMatcher struct {
-	byLabel labels.Selector
+	byLabel *objects.Matcher
 	byField fields.Selector
-	// all is that every pod matches.
-	all bool
-	// last is the answer on the labels of the pod before: those that follow upon
-	// each other are often of one workload, whose labels are one string.
-	last struct {
-		labels  wire.Labels
-		matches bool
-		known   bool
-	}
 }
 
-func newPodMatcher(options *metainternalversion.ListOptions) *podMatcher {
-	m := &podMatcher{}
-	m.byLabel, m.byField = selectorsOf(options)
-	m.all = m.byLabel.Empty() && m.byField.Empty()
-	return m
+func newPodMatcher(options *metainternalversion.ListOptions) podMatcher {
+	byLabel, byField := selectorsOf(options)
+	return podMatcher{objects.NewMatcher(byLabel), byField}
 }
 
-func (m *podMatcher) matches(pod *objects.Pod) bool {
-	if m.all {
-		return true
-	}
-	if !m.last.known || pod.Labels != m.last.labels {
-		m.last.labels, m.last.known = pod.Labels, true
-		m.last.matches = m.byLabel.Matches(&m.last.labels) // by a pointer, lest it be copied to the heap
-	}
-	return m.last.matches && (m.byField.Empty() || m.byField.Matches(podFields{pod}))
+// all is whether every pod matches.
+func (m podMatcher) all() bool { return m.byLabel.All() && m.byField.Empty() }
+
+func (m podMatcher) matches(pod *objects.Pod) bool {
+	return m.byLabel.Matches(pod) && (m.byField.Empty() || m.byField.Matches(podFields{pod}))
 }
 
 // podFields is the fields of a pod by which it can be selected.

@@ -112,7 +112,9 @@ func check(t testing.TB, data []byte) {
 // filler fills objects with all that they can hold.
 func filler(seed uint64) *randfill.Filler {
 	return randfill.NewWithSeed(int64(seed)).NilChance(0.2).NumElements(0, 3).MaxDepth(12).Funcs(
-		func(q *resource.Quantity, c randfill.Continue) { *q = *resource.NewMilliQuantity(c.Int63n(1e6), resource.DecimalSI) },
+		func(q *resource.Quantity, c randfill.Continue) {
+			*q = *resource.NewMilliQuantity(c.Int63n(1e6), resource.DecimalSI)
+		},
 		func(m *metav1.Time, c randfill.Continue) { *m = metav1.Unix(c.Int63n(1e9), 0) },
 		func(m *metav1.MicroTime, _ randfill.Continue) { *m = metav1.MicroTime{} },
 		func(f *metav1.FieldsV1, _ randfill.Continue) { *f = *metav1.NewFieldsV1(`{"f:metadata":{}}`) },
