@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 func TestRunRefusesNonsense(t *testing.T) {
@@ -100,15 +101,35 @@ func TestSelectKinds(t *testing.T) {
 	}
 }
 
-func TestHasNumber(t *testing.T) {
-	var none, some autoscalingv2.HorizontalPodAutoscalerStatus
-	none.CurrentMetrics = []autoscalingv2.MetricStatus{{Resource: &autoscalingv2.ResourceMetricStatus{}}}
+func TestHasNumbers(t *testing.T) {
 	zero := int32(0)
-	some.CurrentMetrics = []autoscalingv2.MetricStatus{{Resource: &autoscalingv2.ResourceMetricStatus{
+	unknown := autoscalingv2.MetricStatus{Resource: &autoscalingv2.ResourceMetricStatus{}}
+	ofResource := autoscalingv2.MetricStatus{Resource: &autoscalingv2.ResourceMetricStatus{
 		Current: autoscalingv2.MetricValueStatus{AverageUtilization: &zero},
-	}}}
-	if hasNumber(none) || !hasNumber(some) {
-		t.Error("an HPA has a number if its status has one, 0 included")
+	}}
+	ofPods := autoscalingv2.MetricStatus{Pods: &autoscalingv2.PodsMetricStatus{
+		Current: autoscalingv2.MetricValueStatus{AverageValue: &resource.Quantity{}},
+	}}
+	for _, c := range []struct {
+		metrics int
+		status  []autoscalingv2.MetricStatus
+		want    bool
+	}{
+		{1, nil, false},
+		{1, []autoscalingv2.MetricStatus{unknown}, false},
+		{1, []autoscalingv2.MetricStatus{ofResource}, true},
+		{1, []autoscalingv2.MetricStatus{ofPods}, true},
+		{2, []autoscalingv2.MetricStatus{ofPods}, false},
+		{2, []autoscalingv2.MetricStatus{ofPods, ofResource}, true},
+		{2, []autoscalingv2.MetricStatus{ofPods, unknown}, false},
+		{2, []autoscalingv2.MetricStatus{ofPods, {}}, false},
+	} {
+		hpa := &autoscalingv2.HorizontalPodAutoscaler{}
+		hpa.Spec.Metrics = make([]autoscalingv2.MetricSpec, c.metrics)
+		hpa.Status.CurrentMetrics = c.status
+		if got := hasNumbers(hpa); got != c.want {
+			t.Errorf("%+v: %t", c, got)
+		}
 	}
 }
 

@@ -12,12 +12,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster/realnode"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/image"
-	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
 )
 
 // realNodes is the kind of nodes that needs Linux and root.
@@ -62,8 +59,8 @@ func (realNode) load() string {
 	return "kubectl create -f /dev/null --raw '/api/v1/namespaces/default/services/web:http/proxy/load?cpu=400m'"
 }
 
-// deploy builds our server's image, gives it to the node, and applies
-// manifests/base with its name. The tag follows the content, so that a changed
+// deploy builds our server's image, gives it to the node, and applies the
+// manifests with its name. The tag follows the content, so that a changed
 // image is a changed Deployment, and an unchanged one leaves the pod alone.
 func (realNode) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 	bin := filepath.Join(c.Dir(), "bin", serverName)
@@ -82,7 +79,7 @@ func (realNode) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) err
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "deploying manifests/base with the image %s:%s\n", imageName, tag)
+	fmt.Fprintf(w, "deploying the manifests with the image %s:%s\n", imageName, tag)
 	if _, err := c.Kubectl(ctx, "apply", "--kustomize", overlay); err != nil {
 		return err
 	}
@@ -111,45 +108,3 @@ func importServer(ctx context.Context, w io.Writer, c *cluster.Cluster, bin, ref
 	return n.ImportImage(ctx, archive)
 }
 
-// writeOverlay writes a kustomization of manifests/base with the tag of our
-// image, and returns its directory.
-func writeOverlay(dir, tag string) (string, error) {
-	overlay := filepath.Join(dir, "overlay")
-	if err := os.MkdirAll(overlay, 0o700); err != nil {
-		return "", fmt.Errorf("write the overlay: %w", err)
-	}
-	base, err := relativeBase(overlay)
-	if err != nil {
-		return "", fmt.Errorf("write the overlay: %w", err)
-	}
-	b, err := yaml.Marshal(map[string]any{
-		"apiVersion": "kustomize.config.k8s.io/v1beta1",
-		"kind":       "Kustomization",
-		"resources":  []string{base},
-		"images":     []map[string]string{{"name": imageName, "newTag": tag}},
-	})
-	if err != nil {
-		return "", fmt.Errorf("write the overlay: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), b, 0o600); err != nil {
-		return "", fmt.Errorf("write the overlay: %w", err)
-	}
-	return overlay, nil
-}
-
-// relativeBase returns the path of manifests/base as seen from a directory:
-// kustomize takes no absolute one, and follows links before it looks.
-func relativeBase(from string) (string, error) {
-	root, err := toolchain.Root()
-	if err != nil {
-		return "", err
-	}
-	base, err := filepath.EvalSymlinks(filepath.Join(root, "manifests", "base"))
-	if err != nil {
-		return "", err
-	}
-	if from, err = filepath.EvalSymlinks(from); err != nil {
-		return "", err
-	}
-	return filepath.Rel(from, base)
-}

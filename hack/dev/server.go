@@ -41,11 +41,13 @@ func servedAPIs() []cluster.GroupVersion {
 	return []cluster.GroupVersion{
 		{Group: "metrics.k8s.io", Version: "v1", Priority: 110},
 		{Group: "metrics.k8s.io", Version: "v1beta1", Priority: 100},
+		{Group: "custom.metrics.k8s.io", Version: "v1beta2", Priority: 110},
+		{Group: "custom.metrics.k8s.io", Version: "v1beta1", Priority: 100},
 	}
 }
 
 // deployProcess builds our server from the checkout, runs it as a process of
-// this machine with the rights that manifests/base gives it, and registers it.
+// this machine with the rights that the manifests give it, and registers it.
 // If it runs already and has not changed, little happens.
 func deployProcess(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 	bin := filepath.Join(c.Dir(), "bin", serverName)
@@ -107,20 +109,20 @@ func hashOf(file string) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// applyRights applies the parts of manifests/base that give the server its
-// rights and users the right to ask it.
+// applyRights applies the parts of the manifests that give the server its rights
+// and users the right to ask it.
 func applyRights(ctx context.Context, c *cluster.Cluster) error {
-	root, err := toolchain.Root()
+	overlay, err := writeOverlay(c.Dir(), "dev")
 	if err != nil {
 		return err
 	}
-	manifest, err := c.Kubectl(ctx, "kustomize", filepath.Join(root, "manifests", "base"))
+	manifest, err := c.Kubectl(ctx, "kustomize", overlay)
 	if err != nil {
 		return err
 	}
 	rights, err := selectKinds([]byte(manifest), "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "RoleBinding")
 	if err != nil {
-		return fmt.Errorf("read manifests/base: %w", err)
+		return fmt.Errorf("read the manifests: %w", err)
 	}
 	return c.Apply(ctx, rights)
 }
@@ -205,6 +207,7 @@ func serverComponent(c *cluster.Cluster, bin string) (cluster.Component, int, er
 			"--kubelet-preferred-address-types=InternalIP,Hostname",
 			"--kubelet-use-node-status-port",
 			"--metric-resolution=15s",
+			"--custom-metrics",
 		},
 		Health: "https://" + net.JoinHostPort(c.BindAddress(), strconv.Itoa(port)) + "/readyz",
 	}, port, nil

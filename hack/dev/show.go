@@ -30,6 +30,8 @@ const (
 	metricsPoll = time.Second
 	// reportEvery is how often we say what is still missing.
 	reportEvery = 10 * time.Second
+	// shownMetric is the custom metric that is shown. Nodes of all kinds have it.
+	shownMetric = "memory_working_set_request_ratio"
 )
 
 // waitForMetrics returns when all nodes and running pods have metrics and all
@@ -105,22 +107,25 @@ func missingMetrics(ctx context.Context, client kubernetes.Interface, metrics me
 	if len(hpas.Items) == 0 {
 		return errors.New("there is no HPA")
 	}
-	for _, hpa := range hpas.Items {
-		if !hasNumber(hpa.Status) {
-			return fmt.Errorf("the HPA %s has not read its metric, which it does every 15s", hpa.Name)
+	for i := range hpas.Items {
+		if hpa := &hpas.Items[i]; !hasNumbers(hpa) {
+			return fmt.Errorf("the HPA %s has not read its metrics, which it does every 15s", hpa.Name)
 		}
 	}
 	return nil
 }
 
-// hasNumber reports whether the HPA knows the use of a resource.
-func hasNumber(status autoscalingv2.HorizontalPodAutoscalerStatus) bool {
-	for _, m := range status.CurrentMetrics {
-		if m.Resource != nil && m.Resource.Current.AverageUtilization != nil {
-			return true
+// hasNumbers reports whether the HPA knows all that it scales on.
+func hasNumbers(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
+	known := 0
+	for _, m := range hpa.Status.CurrentMetrics {
+		switch {
+		case m.Resource != nil && m.Resource.Current.AverageUtilization != nil,
+			m.Pods != nil && m.Pods.Current.AverageValue != nil:
+			known++
 		}
 	}
-	return false
+	return known == len(hpa.Spec.Metrics)
 }
 
 // show runs the commands that the whole thing is for.
@@ -128,6 +133,7 @@ func show(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 	for _, args := range [][]string{
 		{"top", "nodes"},
 		{"top", "pods", "-A"},
+		{"get", "--raw", "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/metrics/" + shownMetric},
 		{"get", "hpa"},
 	} {
 		fmt.Fprintf(w, "\n$ kubectl %s\n", strings.Join(args, " "))

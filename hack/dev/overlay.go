@@ -1,0 +1,63 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
+)
+
+// writeOverlay writes a kustomization of manifests/base with custom metrics and
+// with the tag of our image, and returns its directory.
+func writeOverlay(dir, tag string) (string, error) {
+	overlay := filepath.Join(dir, "overlay")
+	if err := os.MkdirAll(overlay, 0o700); err != nil {
+		return "", fmt.Errorf("write the overlay: %w", err)
+	}
+	base, err := relativeManifests(overlay, "base")
+	if err != nil {
+		return "", fmt.Errorf("write the overlay: %w", err)
+	}
+	customMetrics, err := relativeManifests(overlay, filepath.Join("components", "custom-metrics"))
+	if err != nil {
+		return "", fmt.Errorf("write the overlay: %w", err)
+	}
+	b, err := yaml.Marshal(map[string]any{
+		"apiVersion": "kustomize.config.k8s.io/v1beta1",
+		"kind":       "Kustomization",
+		"resources":  []string{base},
+		"components": []string{customMetrics},
+		"images":     []map[string]string{{"name": imageName, "newTag": tag}},
+	})
+	if err != nil {
+		return "", fmt.Errorf("write the overlay: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), b, 0o600); err != nil {
+		return "", fmt.Errorf("write the overlay: %w", err)
+	}
+	return overlay, nil
+}
+
+// relativeManifests returns the path of a directory of the manifests as seen from
+// another directory: kustomize takes no absolute one, and follows links before
+// it looks.
+func relativeManifests(from, of string) (string, error) {
+	root, err := toolchain.Root()
+	if err != nil {
+		return "", err
+	}
+	to, err := filepath.EvalSymlinks(filepath.Join(root, "manifests", of))
+	if err != nil {
+		return "", err
+	}
+	if from, err = filepath.EvalSymlinks(from); err != nil {
+		return "", err
+	}
+	return filepath.Rel(from, to)
+}
