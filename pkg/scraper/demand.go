@@ -59,12 +59,11 @@ func (m *Manager) Demand(set input.Set) {
 	if old := m.demands.current.Load(); old != nil && old.set == set {
 		return
 	}
-	loops := m.loops()
-	m.demands.current.Store(&demand{
-		set: set, at: time.Now(), spread: min(time.Duration(len(loops))*demandGap, m.options.Resolution),
-	})
+	spread := min(time.Duration(len(m.loops()))*demandGap, m.options.Resolution)
+	m.demands.current.Store(&demand{set: set, at: time.Now(), spread: spread})
 	m.options.Inputs.Keep(set)
-	for _, l := range loops {
+	// A loop that is not among these by now begins with the new demand.
+	for _, l := range m.loops() {
 		select {
 		case l.demanded <- struct{}{}:
 		default: // It will look anyway.

@@ -9,7 +9,8 @@
 //   - Target: what to ask, and where; TargetOf makes one from a Node object.
 //   - Manager: keeps one loop for each target. Set and Delete tell it of nodes,
 //     Run runs the loops and returns when all of them have ended.
-//   - Committer: what takes the answers in; the store.
+//   - Committer: what takes the answers in; the store. InputStore is the same for
+//     the inputs of custom metrics.
 //   - Status: how a target does.
 //
 // # One loop a node
@@ -25,6 +26,14 @@
 // A rate takes two samples, and a kubelet takes a new one every 10 to 20 s. So
 // while a node is fresh the loop also asks for the kubelet's own rates and adds
 // them to the answer as estimates (file bridge.go).
+//
+// # Inputs
+//
+// Manager.Demand says which inputs of custom metrics are wanted (files demand.go
+// and inputs.go). Their sources are asked over the same connection when a scrape
+// is done, and only until the next is due: they can neither delay it nor make it
+// fail. A source that fails is asked ever less often, one that is refused every
+// ten minutes.
 //
 // # Two clocks
 //

@@ -132,6 +132,9 @@ func (l *loop) askInputs(ctx context.Context, next time.Time) {
 		share := time.Until(next) / time.Duration(input.Sources-source)
 		result, err := l.askInput(ctx, min(share, options.RequestTimeout), source, wanted, s)
 		if !l.noteInput(ctx, source, s, err) {
+			if s.failures == 1 && s.paused.IsZero() { // Such as when all nodes are asked at once.
+				i.hurry(time.Now().Add(options.BridgeInterval))
+			}
 			continue
 		}
 		if wanted&^s.asked != 0 {
@@ -201,9 +204,9 @@ func decodeInput(ctx context.Context, decoder *kubelet.InputDecoder, body []byte
 }
 
 // noteInput takes note of how asking a source went, and says whether it was
-// well. A source that fails is asked ever less often, because a request that
-// times out costs the connection; one that is refused, which is a matter of
-// rights, is left alone for long.
+// well. A source that fails once is asked again soon, and then ever less often,
+// because a request that times out costs the connection; one that is refused,
+// which is a matter of rights, is left alone for long.
 func (l *loop) noteInput(ctx context.Context, source input.Source, s *inputSource, err error) bool {
 	if err != nil && nodeclient.ReasonOf(err) == nodeclient.ReasonCanceled {
 		return false // The loop ends.
@@ -234,7 +237,7 @@ func (l *loop) noteInput(ctx context.Context, source input.Source, s *inputSourc
 		doubled := l.manager.options.Resolution << min(s.failures-2, 10)
 		s.paused = now.Add(min(doubled, summaryPause))
 	}
-	if !s.saidDown && !quiet {
+	if s.failures > 1 && !s.saidDown && !quiet {
 		s.saidDown, s.said = true, now
 		logger.Error(err, "Source of custom metrics cannot be read; its last values are served until they are stale", "node", l.name, "source", source.String(), "reason", nodeclient.ReasonOf(err))
 	}

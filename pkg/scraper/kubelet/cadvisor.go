@@ -4,6 +4,7 @@
 package kubelet
 
 import (
+	"bytes"
 	"fmt"
 	"hash/maphash"
 
@@ -75,7 +76,7 @@ func (r *cadvisorReading) run() error {
 		if count > options.MaxSeries {
 			return fmt.Errorf("%w: the bound is %d", ErrTooManySeries, options.MaxSeries)
 		}
-		if n := len(r.name); n == 0 || len(line) <= n || string(line[:n]) != string(r.name) || line[n] != '{' {
+		if n := len(r.name); n == 0 || len(line) <= n || !bytes.Equal(line[:n], r.name) || line[n] != '{' {
 			r.enter(exposition.Name(line))
 		}
 		if !r.takes {

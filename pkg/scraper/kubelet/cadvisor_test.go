@@ -4,6 +4,7 @@
 package kubelet
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/exposition"
@@ -53,7 +54,7 @@ func naiveCadvisor(body string, wanted input.Set, sent storage.Millis, options O
 				name = "device"
 			}
 			_, there := labels[name]
-			twice = twice || there && strings.Contains(" namespace pod container id device ", " "+name+" ")
+			twice = twice || there && slices.Contains([]string{"namespace", "pod", "container", "id", "device"}, name)
 			labels[name] = string(l.Value())
 		}
 		namespace, pod, container := labels["namespace"], labels["pod"], labels["container"]

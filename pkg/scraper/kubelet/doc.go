@@ -13,6 +13,8 @@
 //     makes the next one cheap.
 //   - Options: the bounds on what is taken from an answer.
 //   - Stats: what was read and what was refused, and why.
+//   - InputDecoder, InputAnswer: read the numbers that custom metrics are
+//     computed from, of /metrics/cadvisor and of a whole /stats/summary.
 //
 // # What is taken
 //
@@ -26,6 +28,19 @@
 // A container that any of these families names is a row of the batch, also when
 // only its start is listed: the store must know that it is there. A series of
 // container "POD", which is what some runtimes call a pod's sandbox, is skipped.
+//
+// # What is taken as inputs
+//
+// Of /metrics/cadvisor, the metrics in file cadvisorfamily.go, as far as they are
+// wanted; where an input of containers is wanted also container_start_time_seconds,
+// which lists the containers that lack it. Series of one container are told apart
+// by their id, because after a restart both runs can be listed: the newer reading
+// counts. Of /stats/summary, the sections in file inputsummary.go.
+//
+// A kubelet writes zeros for some of what it does not know. Pressure that is 0
+// everywhere is that of a node on cgroup v1, and a time in 1970 that of something
+// never read; both are no readings. Pressure is in the kernel's microseconds,
+// though the kubelet's API calls it nanoseconds.
 //
 // # All, or part
 //
@@ -46,6 +61,7 @@
 //
 // # Concurrency and ownership
 //
+// An InputDecoder serves all nodes, and an InputAnswer one goroutine at a time.
 // A Decoder serves one node and must not be used concurrently. It keeps no part
 // of a body. What it puts into a batch belongs to it and is valid until the
 // next call of the same method or of Release, except the Layout, which is

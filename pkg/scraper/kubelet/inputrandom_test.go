@@ -45,9 +45,9 @@ func pick(rng *rand.Rand, choices ...string) string {
 func randomCadvisor(rng *rand.Rand) string {
 	var series []string
 	for range 1 + rng.IntN(6) {
-		series = append(series, fmt.Sprintf(`{container="%s",device="%s",id="%s",namespace="%s",pod="%s"}`,
-			pick(rng, "a", "", "b", "POD", `q\"`, strings.Repeat("x", 21)), pick(rng, "eth0", "lo", "cni0", "vda"), pick(rng, "/k/1", "/k/2", "/", "/k"),
-			pick(rng, "ns", "", "n2"), pick(rng, "p", "", "q", "r", "s", "t")))
+		series = append(series, `{container="`+pick(rng, "a", "", "b", "POD", `q\"`, strings.Repeat("x", 21))+
+			`",device="`+pick(rng, "eth0", "lo", "cni0", "vda")+`",id="`+pick(rng, "/k/1", "/k/2", "/", "/k")+
+			`",namespace="`+pick(rng, "ns", "", "n2")+`",pod="`+pick(rng, "p", "", "q", "r", "s", "t")+`"}`)
 	}
 	var out strings.Builder
 	for _, name := range []string{

@@ -70,15 +70,15 @@ func (w *modelWorld) keep() {
 func (w *modelWorld) step() {
 	w.now += storage.Millis(w.rng.IntN(20_000))
 	node := fmt.Sprintf("node-%d", w.rng.IntN(2))
-	switch {
-	case w.chance(1):
+	switch w.rng.IntN(100) {
+	case 0:
 		w.keep()
-	case w.chance(1):
+	case 1:
 		w.store.Forget(node)
 		delete(w.naive.nodes, node)
-	case w.chance(2):
+	case 2, 3:
 		w.offsets[node] += storage.Millis(w.rng.IntN(120_000) - 60_000)
-	case w.chance(1):
+	case 4:
 		w.now += 3_600_000
 	default:
 		b := w.batch(node)
@@ -199,16 +199,16 @@ func (w *modelWorld) reading(name string, b *Batch) Reading {
 		}
 		c.time, c.value = at, c.value+uint64(w.rng.IntN(1_000_000))
 	}
-	switch {
-	case w.chance(2):
+	switch w.rng.IntN(100) {
+	case 0, 1:
 		return Reading{}
-	case w.chance(1):
+	case 2:
 		c.value = 0
-	case w.chance(1):
+	case 3:
 		return Reading{Value: c.value, Time: c.time + storage.Millis(w.rng.IntN(100_000))}
-	case w.chance(1):
+	case 4:
 		return Reading{Value: math.MaxUint64, Time: c.time}
-	case w.chance(1):
+	case 5:
 		return Reading{Value: c.value, Time: -1}
 	}
 	return Reading{Value: c.value, Time: c.time}
