@@ -5,6 +5,7 @@ package storage_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -19,10 +20,13 @@ const (
 	benchContainers = 2
 )
 
-// benchNode gives the answers of one node: every container refreshed, every 15 s.
+// benchNode gives the answers of one node, one every 15 s. Where some is not 0, one
+// container of so many has no new sample each time.
 type benchNode struct {
 	batch    storage.Batch
 	statuses []storage.ContainerStatus
+	some     int
+	answers  int
 }
 
 func benchKeys(node, pods int) []storage.ContainerKey {
@@ -57,8 +61,12 @@ func benchStatuses() []storage.ContainerStatus {
 func (n *benchNode) next() *storage.Batch {
 	b := &n.batch
 	b.Received = max(b.Received, epoch) + 15_000
+	n.answers++
 	for i := range b.Samples {
 		s := &b.Samples[i]
+		if n.some != 0 && (i+n.answers)%n.some == 0 && s.Has != 0 {
+			continue
+		}
 		s.Start, s.Time, s.Has = epoch-1_000_000, b.Received-storage.Millis(i), storage.HasCPU|storage.HasMemory
 		s.CPU += uint64(i+1) * 1_000_000
 		s.Memory = uint64(i+1) << 20
@@ -86,9 +94,12 @@ func commitBench(b *testing.B, store *storage.Store, batch *storage.Batch) {
 	}
 }
 
-// BenchmarkCommit is a node whose containers are those of the answer before.
+// BenchmarkCommit is a node whose containers are those of the answer before. A
+// third has the sample of the answer before, as where the kubelet refreshes a
+// container every 15 to 30 s.
 func BenchmarkCommit(b *testing.B) {
 	store, n := newBenchStore(b), newBenchNode(0)
+	n.some = 3
 	commitBench(b, store, n.next())
 	b.ReportAllocs()
 	for b.Loop() {
@@ -148,35 +159,73 @@ func BenchmarkCommitLingering(b *testing.B) {
 }
 
 // BenchmarkReadAll reads all 30,000 pods of 1,000 nodes, as a list of all
-// namespaces does.
+// namespaces does, each on another node than the one before: by their names, by
+// the places that are kept with them, and from the posts at these places.
 func BenchmarkReadAll(b *testing.B) {
 	const nodes = 1000
-	store := newBenchStore(b)
-	var queries []storage.PodQuery
+	statuses := benchStatuses()
+	status := statusFunc(func(string, string) ([]storage.ContainerStatus, bool) { return statuses, true })
+	known := map[string]storage.KnownPod{}
+	store, err := storage.New(storage.Options{FindPod: func(namespace, name string) storage.KnownPod {
+		if known[name] == nil {
+			known[name] = &podNamed{status: status, namespace: namespace, name: name, place: &storage.PodPlace{}}
+		}
+		return known[name]
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var byName, placed, posted []storage.PodQuery
 	var now storage.Millis
 	for i := range nodes {
 		n := newBenchNode(i)
 		commitBench(b, store, n.next())
 		commitBench(b, store, n.next())
 		now = n.batch.Received
+		place := &storage.NodePlace{}
 		for _, p := range n.batch.Layout.Pods {
-			queries = append(queries, storage.PodQuery{
-				Node: n.batch.Node, Namespace: p.Namespace, Name: strings.Clone(p.Name), Started: epoch - 2_000_000, Containers: n.statuses,
-			})
+			q := storage.PodQuery{
+				Node: n.batch.Node, Namespace: p.Namespace, Name: strings.Clone(p.Name), Started: epoch - 2_000_000, Containers: statuses,
+			}
+			byName = append(byName, q)
+			q.Known, q.Place, q.NodePlace = known[q.Name], &storage.PodPlace{}, place
+			placed = append(placed, q)
+			q.Place = q.Known.Place()
+			posted = append(posted, q)
 		}
+	}
+	rand.New(rand.NewPCG(1, 1)).Shuffle(len(byName), func(i, j int) {
+		byName[i], byName[j] = byName[j], byName[i]
+		placed[i], placed[j] = placed[j], placed[i]
+		posted[i], posted[j] = posted[j], posted[i]
+	})
+	check := func(containers []storage.ContainerUsage, absence storage.Absence) {
+		if absence != storage.Present || len(containers) != benchContainers {
+			b.Fatalf("%+v: %v", containers, absence)
+		}
+	}
+	run := func(name string, read func()) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				read()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(byName)), "ns/pod")
+		})
 	}
 	var containers []storage.ContainerUsage
-	b.ReportAllocs()
-	for b.Loop() {
-		for i := range queries {
-			u, absence := store.Pod(containers[:0], queries[i], now)
-			containers = u.Containers
-			if absence != storage.Present || len(u.Containers) != benchContainers {
-				b.Fatalf("%+v: %v", queries[i], absence)
+	for _, way := range []struct {
+		name    string
+		queries []storage.PodQuery
+	}{{"names", byName}, {"places", placed}, {"posts", posted}} {
+		run(way.name, func() {
+			for i := range way.queries {
+				usage, absence := store.Pod(containers[:0], way.queries[i], now)
+				containers = usage.Containers
+				check(containers, absence)
 			}
-		}
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(queries)), "ns/pod")
 }
 
 // BenchmarkMemory is what the store holds of a node, without its layout and with

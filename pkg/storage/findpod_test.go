@@ -32,9 +32,10 @@ type podNamed struct {
 	status          statusFunc
 	namespace, name string
 	once, asked     bool
+	place           *storage.PodPlace
 }
 
-func (p *podNamed) Place() *storage.PodPlace { return nil }
+func (p *podNamed) Place() *storage.PodPlace { return p.place }
 
 func (p *podNamed) Statuses() ([]storage.ContainerStatus, bool) {
 	if p.once && p.asked {

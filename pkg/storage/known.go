@@ -31,10 +31,7 @@ type NodePlace struct{ slot atomic.Pointer[nodeSlot] }
 
 // PodPlace is for one pod what NodePlace is for a node, and where its answer is
 // posted.
-type PodPlace struct {
-	index atomic.Int32
-	post  post
-}
+type PodPlace struct{ post post }
 
 // load is the state of a node, nil where there is none; place may be nil.
 func (s *Store) load(node string, place *NodePlace) *nodeState {
@@ -64,7 +61,7 @@ func (s *nodeState) find(q *PodQuery) (int, bool) {
 	if q.Place == nil {
 		return s.layout.Find(q.Namespace, q.Name)
 	}
-	if i := int(q.Place.index.Load()); i < len(s.layout.Pods) {
+	if i := int(q.Place.post.index.Load()); i < len(s.layout.Pods) {
 		if q.Known != nil && s.known[i] == q.Known {
 			return i, true
 		}
@@ -74,7 +71,7 @@ func (s *nodeState) find(q *PodQuery) (int, bool) {
 	}
 	i, ok := s.layout.Find(q.Namespace, q.Name)
 	if ok {
-		q.Place.index.Store(int32(i))
+		q.Place.post.index.Store(int32(i))
 	}
 	return i, ok
 }

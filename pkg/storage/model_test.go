@@ -217,6 +217,9 @@ func (m *model) placed(q storage.PodQuery) storage.PodQuery {
 	if m.chance(0.9) {
 		q.Place = m.pods[pod]
 	}
+	if q.Known != nil && m.chance(0.8) {
+		q.Place = q.Known.Place()
+	}
 	return q
 }
 

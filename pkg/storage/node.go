@@ -228,6 +228,8 @@ func (s *nodeState) answer(old *nodeState, before func(pod int) int, o *Options,
 				s.answers[p] = answer
 				if place := s.place(p); place != nil && answer.joined {
 					place.post.write(s.slot, &answer, s.offset, shapeOf(names, rows, s.columns.swapOf(pod), statuses), rows, statuses)
+				} else if place != nil {
+					place.post.clear()
 				}
 				continue
 			}
@@ -236,8 +238,10 @@ func (s *nodeState) answer(old *nodeState, before func(pod int) int, o *Options,
 			}
 		}
 		if stays {
-			s.answers[p] = old.keep(was) // and so does the post, if there is one
-		} else if place := s.place(p); place != nil {
+			s.answers[p] = old.keep(was)
+		}
+		// If the answer stays so does its post, which has the offset that there was.
+		if place := s.place(p); place != nil && (!stays || s.offset != old.offset) {
 			place.post.clear()
 		}
 	}

@@ -25,13 +25,18 @@ type post struct {
 	version atomic.Uint32
 	// shape says what is in it; 0 is nothing.
 	shape atomic.Uint32
+	// index is where PodPlace remembers the pod, and no part of the answer: it is
+	// here because here is room for it.
+	index atomic.Int32
+	// window is the answer's.
+	window atomic.Int32
 	// node is where the answer comes from.
 	node atomic.Pointer[nodeSlot]
 	// statuses is the first of those that the answer was assembled with: the
 	// names of the containers are taken from them, as long as they are the pod's.
 	statuses atomic.Pointer[ContainerStatus]
-	// time and window are the answer's, offset is the node's.
-	time, window, offset atomic.Int64
+	// time is the answer's, offset is the node's.
+	time, offset atomic.Int64
 	// numbers is CPU and memory of each container.
 	numbers [2 * maxPosted]atomic.Uint64
 }
@@ -56,7 +61,7 @@ func shapeOf(names []string, rows []keptRow, swap []uint64, statuses []Container
 			continue
 		}
 		n := s.len()
-		if n == maxPosted || len(swap) > 0 && swap[i] != 0 {
+		if n == maxPosted || swap != nil && swap[i] != 0 {
 			return 0
 		}
 		status := 0
@@ -82,7 +87,7 @@ func (p *post) write(node *nodeSlot, answer *podAnswer, offset Millis, s shape, 
 		p.node.Store(node)
 		p.statuses.Store(&statuses[0])
 		p.time.Store(int64(answer.time))
-		p.window.Store(int64(answer.window))
+		p.window.Store(answer.window)
 		p.offset.Store(int64(offset))
 		n := 0
 		for i := range rows {
@@ -126,7 +131,7 @@ func (s *Store) posted(dst []ContainerUsage, q *PodQuery, now Millis) (usage Pod
 	p := &q.Place.post
 	version, shape := p.version.Load(), shape(p.shape.Load())
 	node := p.node.Load()
-	if shape == 0 || node == nil || node != q.NodePlace.slot.Load() || node.store != s || node.state.Load() == nil || p.statuses.Load() != &q.Containers[0] {
+	if shape == 0 || node == nil || node != q.NodePlace.slot.Load() || node.store != s || node.node != q.Node || node.state.Load() == nil || p.statuses.Load() != &q.Containers[0] {
 		return usage, false
 	}
 	usage = PodUsage{Time: Millis(p.time.Load()), Window: Millis(p.window.Load())}

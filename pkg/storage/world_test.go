@@ -23,6 +23,7 @@ type world struct {
 	pods   []*worldPod
 	usage  worldContainer
 	layout *storage.Layout
+	places map[bornPod]*storage.PodPlace
 	status map[string][]storage.ContainerStatus // what the informer says
 	// stepped is when the node's clock last stepped: never shortly before our
 	// first answer, because nobody could tell then.
@@ -60,7 +61,7 @@ type worldContainer struct {
 func newWorld(seed uint64, node string, pods int) *world {
 	w := &world{
 		random: rand.New(rand.NewPCG(seed, 7)), node: node, now: epoch, stepped: epoch,
-		status: map[string][]storage.ContainerStatus{},
+		status: map[string][]storage.ContainerStatus{}, places: map[bornPod]*storage.PodPlace{},
 	}
 	w.usage = worldContainer{limit: 8_000_000_000, running: true, refresh: w.now}
 	for i := range pods {
@@ -251,7 +252,13 @@ type bornPod struct {
 	born  int
 }
 
-func (p bornPod) Place() *storage.PodPlace { return nil }
+// Place is one for each pod that was ever born.
+func (p bornPod) Place() *storage.PodPlace {
+	if p.world.places[p] == nil {
+		p.world.places[p] = &storage.PodPlace{}
+	}
+	return p.world.places[p]
+}
 
 func (p bornPod) Statuses() ([]storage.ContainerStatus, bool) {
 	if p.pod.born != p.born {

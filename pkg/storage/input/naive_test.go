@@ -12,7 +12,6 @@ import (
 // naive is the store as its documentation has it: maps of names, whole
 // histories, no layouts, columns or relative times.
 type naive struct {
-	table     [IDs]Info
 	staleness storage.Millis
 	kept      Set
 	nodes     map[string]*[Sources]*naiveSource
@@ -57,7 +56,7 @@ func (n *naive) commit(b *Batch) {
 	}
 	for id := range source.asked.Each() {
 		var rows []answerRow
-		if n.table[id].Node {
+		if Table()[id].Node {
 			rows = append(rows, answerRow{Reading: b.Own[id]})
 		}
 		if b.Layout != nil {
@@ -66,7 +65,7 @@ func (n *naive) commit(b *Batch) {
 				column := b.Columns[id]
 				switch {
 				case len(column.Values) == 0:
-				case n.table[id].Level == OfPod:
+				case Table()[id].Level == OfPod:
 					rows = append(rows, answerRow{[3]string{pod.Namespace, pod.Name}, b.PodRuns[p], Reading{column.Values[p], column.Times[p]}})
 				default:
 					for c := pod.First; c < pod.End; c++ {
@@ -81,7 +80,7 @@ func (n *naive) commit(b *Batch) {
 			if old != nil && old.rows[id][row.name] != nil {
 				held = old.rows[id][row.name]
 			}
-			if next := n.take(held, row, n.table[id].Kind, b, old != nil && old.offset != b.Offset); next != nil && len(next.samples) > 0 {
+			if next := n.take(held, row, Table()[id].Kind, b, old != nil && old.offset != b.Offset); next != nil && len(next.samples) > 0 {
 				source.rows[id][row.name] = next
 			}
 		}
@@ -160,14 +159,14 @@ func (n *naive) keep(set Set) {
 // value is what a row has to serve.
 func (n *naive) value(row *naiveRow, id ID) (v Value, ok bool) {
 	last := row.samples[len(row.samples)-1]
-	if n.table[id].Kind == Gauge {
+	if Table()[id].Kind == Gauge {
 		return Value{Time: last.Time, Value: float64(last.Value)}, true
 	}
 	if len(row.samples) < 2 {
 		return Value{Time: last.Time}, false
 	}
 	before := row.samples[len(row.samples)-2]
-	if n.table[id].Source == Summary && len(row.samples) > 2 {
+	if Table()[id].Source == Summary && len(row.samples) > 2 {
 		if earlier := row.samples[len(row.samples)-3]; last.Time-earlier.Time <= n.staleness {
 			before = earlier
 		}
@@ -178,7 +177,7 @@ func (n *naive) value(row *naiveRow, id ID) (v Value, ok bool) {
 
 // sum is the sum of some rows, each nil where there is none.
 func (n *naive) sum(rows []*naiveRow, id ID, now storage.Millis) (Value, storage.Absence) {
-	info := n.table[id]
+	info := Table()[id]
 	var sum Value
 	waits, any := false, false
 	for _, row := range rows {
@@ -216,7 +215,7 @@ func (n *naive) source(node string, id ID) *naiveSource {
 	if sources == nil {
 		return nil
 	}
-	source := sources[n.table[id].Source]
+	source := sources[Table()[id].Source]
 	if source == nil || !source.asked.Has(id) {
 		return nil
 	}
@@ -227,7 +226,7 @@ func (n *naive) source(node string, id ID) *naiveSource {
 func (n *naive) node(name string, id ID, now storage.Millis) (Value, storage.Absence) {
 	source := n.source(name, id)
 	switch {
-	case !n.table[id].Node:
+	case !Table()[id].Node:
 		return Value{}, storage.NotGiven
 	case source == nil:
 		return Value{}, storage.NotCollected
@@ -237,7 +236,7 @@ func (n *naive) node(name string, id ID, now storage.Millis) (Value, storage.Abs
 
 // pod is Store.Pod.
 func (n *naive) pod(q *storage.PodQuery, id ID, now storage.Millis) (Value, storage.Absence) {
-	info := n.table[id]
+	info := Table()[id]
 	source := n.source(q.Node, id)
 	if info.Level == OfNode {
 		return Value{}, storage.NotGiven
