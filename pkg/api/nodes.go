@@ -81,6 +81,7 @@ func (s *nodeStorage) List(_ context.Context, options *metainternalversion.ListO
 	}
 	byLabel, byField := selectorsOf(options)
 	parts := &nodeList{at: now()}
+	var served ages
 	for _, node := range s.source.Nodes.List() {
 		if !byLabel.Matches(labels.Set(node.Labels)) || !byField.Matches(fields.Set{metadataName: node.Name}) {
 			continue
@@ -89,10 +90,11 @@ func (s *nodeStorage) List(_ context.Context, options *metainternalversion.ListO
 		if absence != storage.Present {
 			continue
 		}
-		s.source.Metrics.served(parts.at, usage.Time)
+		s.source.Metrics.count(&served, parts.at, usage.Time)
 		parts.nodes = append(parts.nodes, node)
 		parts.usage = append(parts.usage, usage)
 	}
+	s.source.Metrics.servedAll(&served)
 	return s.served.list(parts), nil
 }
 

@@ -5,6 +5,7 @@ package api
 
 import (
 	"context"
+	goruntime "runtime"
 
 	corev1 "k8s.io/api/core/v1"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
@@ -94,6 +95,7 @@ func (s *podStorage) List(ctx context.Context, options *metainternalversion.List
 		parts.pods = make([]*objects.Pod, 0, s.source.Pods.Len())
 	}
 	var containers []storage.ContainerUsage
+	var served ages
 	for pod := range s.source.Pods.All(namespace) {
 		if !matcher.matches(pod) {
 			continue
@@ -103,9 +105,10 @@ func (s *podStorage) List(ctx context.Context, options *metainternalversion.List
 			continue
 		}
 		containers = usage.Containers
-		s.source.Metrics.served(parts.at, usage.Time)
+		s.source.Metrics.count(&served, parts.at, usage.Time)
 		parts.add(pod, &usage)
 	}
+	s.source.Metrics.servedAll(&served)
 	return s.served.list(parts), nil
 }
 
@@ -187,6 +190,9 @@ func (l *podList) wire() wire.List {
 func (l *podList) items(yield func(*wire.Item) bool) {
 	i := 0
 	for item := range l.usage.all(l.at, &wire.Item{}) {
+		if i%fetched == 0 {
+			fetch(l.pods[i:min(i+fetched, len(l.pods))])
+		}
 		pod := l.pods[i]
 		item.Namespace, item.Name, item.Labels = pod.Namespace, pod.Name, pod.Labels
 		if !yield(item) {
@@ -194,6 +200,24 @@ func (l *podList) items(yield func(*wire.Item) bool) {
 		}
 		i++
 	}
+}
+
+// fetched is how many pods are fetched at once: few enough to be in the nearest
+// cache until they are encoded.
+const fetched = 32
+
+// fetch reads what will be encoded of pods. Pods and their names are scattered
+// over more memory than caches hold: here nothing depends on what is read, so
+// that a processor waits for many at once; while encoding, it waits for one at a
+// time. See BenchmarkPodList.
+func fetch(pods []*objects.Pod) {
+	sum := byte(0)
+	for _, pod := range pods {
+		if n := len(pod.Name); n > 0 {
+			sum += pod.Name[n-1]
+		}
+	}
+	goruntime.KeepAlive(sum)
 }
 
 func (l *podList) typed() runtime.Object {

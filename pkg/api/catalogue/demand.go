@@ -78,17 +78,15 @@ func (d *Demand) Run(ctx context.Context) error {
 			timer = time.NewTimer(time.Until(change))
 			expiry = timer.C
 		}
-		ended := false
 		select {
 		case <-d.wake:
 		case <-expiry:
 		case <-ctx.Done():
-			ended = true
 		}
 		if timer != nil {
 			timer.Stop()
 		}
-		if ended {
+		if ctx.Err() != nil {
 			return nil
 		}
 	}

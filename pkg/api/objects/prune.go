@@ -6,7 +6,6 @@ package objects
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -147,5 +146,10 @@ func (f *field) hasKey(entry []byte) bool {
 	if size < 0 {
 		return true
 	}
-	return slices.Contains(f.keys, string(key))
+	for _, k := range f.keys {
+		if string(key) == k {
+			return true
+		}
+	}
+	return false
 }
