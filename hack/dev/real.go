@@ -107,4 +107,3 @@ func importServer(ctx context.Context, w io.Writer, c *cluster.Cluster, bin, ref
 	}
 	return n.ImportImage(ctx, archive)
 }
-

@@ -48,8 +48,6 @@ func (k *keptRow) rated() bool { return k.window > 0 && k.has&HasMemory != 0 }
 // newColumns has room for n rows.
 func newColumns(n int) columns { return columns{rows: make([]keptRow, 0, n)} }
 
-func (c *columns) len() int { return len(c.rows) }
-
 // at is row i.
 func (c *columns) at(i int32) usageRow {
 	k := &c.rows[i]

@@ -61,7 +61,7 @@ func shapeOf(names []string, rows []keptRow, swap []uint64, statuses []Container
 			continue
 		}
 		n := s.len()
-		if n == maxPosted || swap != nil && swap[i] != 0 {
+		if n == maxPosted || len(swap) > 0 && swap[i] != 0 {
 			return 0
 		}
 		status := 0

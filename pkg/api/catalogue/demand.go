@@ -78,15 +78,17 @@ func (d *Demand) Run(ctx context.Context) error {
 			timer = time.NewTimer(time.Until(change))
 			expiry = timer.C
 		}
+		ended := false
 		select {
 		case <-d.wake:
 		case <-expiry:
 		case <-ctx.Done():
+			ended = true
 		}
 		if timer != nil {
 			timer.Stop()
 		}
-		if ctx.Err() != nil {
+		if ended {
 			return nil
 		}
 	}

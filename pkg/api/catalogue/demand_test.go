@@ -168,33 +168,33 @@ func TestFirstRequest(t *testing.T) {
 			}()
 		})
 		p := w.providerWith(d)
-		ask := func(ctx context.Context, metric string) (custommetrics.Answer, error, time.Duration) {
+		ask := func(ctx context.Context, metric string) (custommetrics.Answer, time.Duration, error) {
 			start := time.Now()
 			var a custommetrics.Answer
 			err := p.Custom(ctx, query("pods", "shop", "*", "", metric), &a)
-			return a, err, time.Since(start)
+			return a, time.Since(start), err
 		}
-		if a, err, took := ask(t.Context(), "memory_rss_bytes"); err != nil || len(a.Values) != 2 || took < 800*time.Millisecond || took > 900*time.Millisecond {
+		if a, took, err := ask(t.Context(), "memory_rss_bytes"); err != nil || len(a.Values) != 2 || took < 800*time.Millisecond || took > 900*time.Millisecond {
 			t.Errorf("%+v, %v after %v", a, err, took)
 		}
-		_, err, took := ask(t.Context(), "processes")
+		_, took, err := ask(t.Context(), "processes")
 		if err == nil || !strings.Contains(err.Error(), "not collected from the node yet") || took > 2*time.Second || took < time.Second {
 			t.Errorf("%v after %v", err, took)
 		}
 		// The second request does not wait again.
-		if _, _, took := ask(t.Context(), "processes"); took != 0 {
+		if _, took, _ := ask(t.Context(), "processes"); took != 0 {
 			t.Errorf("took %v", took)
 		}
 		// Nor does one for what waits for a second sample.
 		w.absent("shop/a", input.NetworkReceiveBytes, storage.OneSample)
 		w.absent("shop/b", input.NetworkReceiveBytes, storage.OneSample)
-		if _, err, took := ask(t.Context(), receive); err == nil || took != 0 {
+		if _, took, err := ask(t.Context(), receive); err == nil || took != 0 {
 			t.Errorf("%v after %v", err, took)
 		}
 		// Who has gone is not waited for.
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if _, err, took := ask(ctx, "threads"); err == nil || took != 100*time.Millisecond {
+		if _, took, err := ask(ctx, "threads"); err == nil || took != 100*time.Millisecond {
 			t.Errorf("%v after %v", err, took)
 		}
 	})

@@ -6,6 +6,7 @@ package objects
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -146,10 +147,5 @@ func (f *field) hasKey(entry []byte) bool {
 	if size < 0 {
 		return true
 	}
-	for _, k := range f.keys {
-		if string(key) == k {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.keys, string(key))
 }

@@ -102,7 +102,7 @@ func TestEveryByteOfAString(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := AppendString(nil, string(text)); string(got) != string(want) {
+				if got := AppendString(nil, string(text)); !bytes.Equal(got, want) {
 					t.Fatalf("%q is %s, want %s", text, got, want)
 				}
 			}

@@ -24,7 +24,7 @@ func TestModel(t *testing.T) {
 		}
 		w := &modelWorld{
 			t: t, rng: rng, seed: seed, store: store, now: 1_700_000_000_000,
-			naive:  &naive{staleness: 60_000, nodes: map[string]*[Sources]*naiveSource{}},
+			naive:  &naive{table: Table(), staleness: 60_000, nodes: map[string]*[Sources]*naiveSource{}},
 			counts: map[string]*modelCounter{}, offsets: map[string]storage.Millis{}, layouts: map[string]*storage.Layout{},
 		}
 		w.keep()
@@ -156,11 +156,11 @@ func (w *modelWorld) batch(node string) *Batch {
 		if w.chance(5) {
 			continue // The answer has none of it.
 		}
-		n := Table()[id].Level.rows(b.Layout)
+		n := w.naive.table[id].Level.rows(b.Layout)
 		column := Column{Values: make([]uint64, n), Times: make([]storage.Millis, n)}
 		for i := range n {
 			name := ""
-			if Table()[id].Level == OfPod {
+			if w.naive.table[id].Level == OfPod {
 				name = b.Layout.Pods[i].Name
 			} else {
 				name = fmt.Sprint(w.podOf(b.Layout, i), b.Layout.Containers[i])
@@ -220,7 +220,7 @@ func (w *modelWorld) compare() {
 	now := w.now + storage.Millis(w.rng.IntN(70_000)) - 5_000
 	same := func(what string, id ID, got Value, gotAbsence storage.Absence, want Value, wantAbsence storage.Absence) {
 		if gotAbsence != wantAbsence || got.Time != want.Time || got.Window != want.Window || math.Abs(got.Value-want.Value) > 1e-9*math.Abs(want.Value) {
-			w.t.Fatalf("seed %d: %s, %s: got %+v, %v; want %+v, %v", w.seed, what, Table()[id].Name, got, gotAbsence, want, wantAbsence)
+			w.t.Fatalf("seed %d: %s, %s: got %+v, %v; want %+v, %v", w.seed, what, w.naive.table[id].Name, got, gotAbsence, want, wantAbsence)
 		}
 		if gotAbsence == storage.Present {
 			w.present++

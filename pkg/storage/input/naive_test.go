@@ -12,6 +12,7 @@ import (
 // naive is the store as its documentation has it: maps of names, whole
 // histories, no layouts, columns or relative times.
 type naive struct {
+	table     [IDs]Info
 	staleness storage.Millis
 	kept      Set
 	nodes     map[string]*[Sources]*naiveSource
@@ -56,7 +57,7 @@ func (n *naive) commit(b *Batch) {
 	}
 	for id := range source.asked.Each() {
 		var rows []answerRow
-		if Table()[id].Node {
+		if n.table[id].Node {
 			rows = append(rows, answerRow{Reading: b.Own[id]})
 		}
 		if b.Layout != nil {
@@ -65,7 +66,7 @@ func (n *naive) commit(b *Batch) {
 				column := b.Columns[id]
 				switch {
 				case len(column.Values) == 0:
-				case Table()[id].Level == OfPod:
+				case n.table[id].Level == OfPod:
 					rows = append(rows, answerRow{[3]string{pod.Namespace, pod.Name}, b.PodRuns[p], Reading{column.Values[p], column.Times[p]}})
 				default:
 					for c := pod.First; c < pod.End; c++ {
@@ -80,7 +81,7 @@ func (n *naive) commit(b *Batch) {
 			if old != nil && old.rows[id][row.name] != nil {
 				held = old.rows[id][row.name]
 			}
-			if next := n.take(held, row, Table()[id].Kind, b, old != nil && old.offset != b.Offset); next != nil && len(next.samples) > 0 {
+			if next := n.take(held, row, n.table[id].Kind, b, old != nil && old.offset != b.Offset); next != nil && len(next.samples) > 0 {
 				source.rows[id][row.name] = next
 			}
 		}
@@ -159,14 +160,14 @@ func (n *naive) keep(set Set) {
 // value is what a row has to serve.
 func (n *naive) value(row *naiveRow, id ID) (v Value, ok bool) {
 	last := row.samples[len(row.samples)-1]
-	if Table()[id].Kind == Gauge {
+	if n.table[id].Kind == Gauge {
 		return Value{Time: last.Time, Value: float64(last.Value)}, true
 	}
 	if len(row.samples) < 2 {
 		return Value{Time: last.Time}, false
 	}
 	before := row.samples[len(row.samples)-2]
-	if Table()[id].Source == Summary && len(row.samples) > 2 {
+	if n.table[id].Source == Summary && len(row.samples) > 2 {
 		if earlier := row.samples[len(row.samples)-3]; last.Time-earlier.Time <= n.staleness {
 			before = earlier
 		}
@@ -177,7 +178,7 @@ func (n *naive) value(row *naiveRow, id ID) (v Value, ok bool) {
 
 // sum is the sum of some rows, each nil where there is none.
 func (n *naive) sum(rows []*naiveRow, id ID, now storage.Millis) (Value, storage.Absence) {
-	info := Table()[id]
+	info := n.table[id]
 	var sum Value
 	waits, any := false, false
 	for _, row := range rows {
@@ -215,7 +216,7 @@ func (n *naive) source(node string, id ID) *naiveSource {
 	if sources == nil {
 		return nil
 	}
-	source := sources[Table()[id].Source]
+	source := sources[n.table[id].Source]
 	if source == nil || !source.asked.Has(id) {
 		return nil
 	}
@@ -226,7 +227,7 @@ func (n *naive) source(node string, id ID) *naiveSource {
 func (n *naive) node(name string, id ID, now storage.Millis) (Value, storage.Absence) {
 	source := n.source(name, id)
 	switch {
-	case !Table()[id].Node:
+	case !n.table[id].Node:
 		return Value{}, storage.NotGiven
 	case source == nil:
 		return Value{}, storage.NotCollected
@@ -236,7 +237,7 @@ func (n *naive) node(name string, id ID, now storage.Millis) (Value, storage.Abs
 
 // pod is Store.Pod.
 func (n *naive) pod(q *storage.PodQuery, id ID, now storage.Millis) (Value, storage.Absence) {
-	info := Table()[id]
+	info := n.table[id]
 	source := n.source(q.Node, id)
 	if info.Level == OfNode {
 		return Value{}, storage.NotGiven
