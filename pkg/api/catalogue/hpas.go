@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
@@ -72,9 +73,11 @@ func (s *hpaStore) needs(spec *autoscalingv2.MetricSpec) input.Set {
 	switch {
 	case spec.Pods != nil:
 		name = spec.Pods.Metric.Name
-	case spec.Object != nil && spec.Object.DescribedObject.APIVersion == "v1":
-		switch spec.Object.DescribedObject.Kind {
-		case "Pod", "Namespace":
+	case spec.Object != nil:
+		object := spec.Object.DescribedObject
+		// The HPA controller takes no version for the core group's, too.
+		core := object.APIVersion == "" || object.APIVersion == corev1.SchemeGroupVersion.String()
+		if core && (object.Kind == "Pod" || object.Kind == "Namespace") {
 			name = spec.Object.Metric.Name
 		}
 	}

@@ -74,7 +74,7 @@ func TestHPAs(t *testing.T) {
 	must(s.Update(scaler("a", "memory_rss_bytes", "cpu_usage_cores", "http_requests")))
 	wants(input.MemoryRSS)
 	must(s.Add(onObject("namespace", "v1", "Namespace", "processes")))
-	must(s.Add(onObject("pod", "v1", "Pod", "memory_cache_bytes")))
+	must(s.Add(onObject("pod", "", "Pod", "memory_cache_bytes")))
 	must(s.Add(onObject("node", "v1", "Node", "threads")))
 	must(s.Add(onObject("other", "other.example/v1", "Namespace", "threads")))
 	must(s.Add(&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: "cpu"}, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
