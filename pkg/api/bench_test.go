@@ -5,6 +5,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -102,6 +103,37 @@ func BenchmarkPodList(b *testing.B) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// BenchmarkNodeList lists and encodes 1,000 nodes with ten labels, as kubectl top
+// does.
+func BenchmarkNodeList(b *testing.B) {
+	source := newCrowd(b, 30_000, 100)
+	var nodes []any
+	for _, n := range source.Nodes.List() {
+		set := map[string]string{"kubernetes.io/hostname": n.Name}
+		for i := range 9 {
+			set[fmt.Sprintf("node.example/label-%d", i)] = fmt.Sprintf("value-%d", i)
+		}
+		nodes = append(nodes, node(n.Name, set))
+	}
+	if err := source.Nodes.Replace(nodes, ""); err != nil {
+		b.Fatal(err)
+	}
+	served := newServed(Codecs, []schema.GroupVersion{metricsv1beta1.SchemeGroupVersion})
+	info, _ := runtime.SerializerInfoForMediaType(Codecs.SupportedMediaTypes(), runtime.ContentTypeJSON)
+	encoder := Codecs.EncoderForVersion(info.Serializer, metricsv1beta1.SchemeGroupVersion)
+	storage := &nodeStorage{source: source, served: served}
+	b.ReportAllocs()
+	for b.Loop() {
+		list, err := storage.List(context.Background(), nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := encoder.Encode(list, io.Discard); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

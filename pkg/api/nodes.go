@@ -67,7 +67,7 @@ func (s *nodeStorage) Get(_ context.Context, name string, _ *metav1.GetOptions) 
 	}
 	s.source.Metrics.served(at, usage.Time)
 	item := newNodeItem()
-	setNodeItem(item, node, &usage)
+	setNodeItem(item, node.Name, wire.LabelsOf(node.Labels), &usage)
 	object := nodeMetrics(item, at)
 	return &object, nil
 }
@@ -82,8 +82,9 @@ func (s *nodeStorage) List(_ context.Context, options *metainternalversion.ListO
 	byLabel, byField := selectorsOf(options)
 	parts := &nodeList{at: now()}
 	var served ages
-	for _, node := range s.source.Nodes.List() {
-		if !byLabel.Matches(labels.Set(node.Labels)) || !byField.Matches(fields.Set{metadataName: node.Name}) {
+	nodes, encoded := s.source.Nodes.Labelled()
+	for i, node := range nodes {
+		if !byLabel.Empty() && !byLabel.Matches(labels.Set(node.Labels)) || !byField.Empty() && !byField.Matches(fields.Set{metadataName: node.Name}) {
 			continue
 		}
 		usage, absence := s.source.Usage.Node(node.Name, parts.at)
@@ -92,18 +93,20 @@ func (s *nodeStorage) List(_ context.Context, options *metainternalversion.ListO
 		}
 		s.source.Metrics.count(&served, parts.at, usage.Time)
 		parts.nodes = append(parts.nodes, node)
+		parts.labels = append(parts.labels, encoded[i])
 		parts.usage = append(parts.usage, usage)
 	}
 	s.source.Metrics.servedAll(&served)
 	return s.served.list(parts), nil
 }
 
-// nodeList is the parts of a list of nodes' usage: the nodes, and the usage of
-// each in the same order.
+// nodeList is the parts of a list of nodes' usage: the nodes, and the labels and
+// the usage of each in the same order.
 type nodeList struct {
-	at    storage.Millis
-	nodes []*corev1.Node
-	usage []storage.NodeUsage
+	at     storage.Millis
+	nodes  []*corev1.Node
+	labels []wire.Labels
+	usage  []storage.NodeUsage
 }
 
 func (l *nodeList) len() int { return len(l.nodes) }
@@ -112,12 +115,11 @@ func (l *nodeList) wire() wire.List {
 	return wire.List{Kind: wire.NodeMetrics, Created: l.at, Items: l.items}
 }
 
-// items is the items of the list, in one place one after the other. Nodes are
-// few beside pods, so that their labels are encoded anew each time.
+// items is the items of the list, in one place one after the other.
 func (l *nodeList) items(yield func(*wire.Item) bool) {
 	item := newNodeItem()
 	for i := range l.nodes {
-		setNodeItem(item, l.nodes[i], &l.usage[i])
+		setNodeItem(item, l.nodes[i].Name, l.labels[i], &l.usage[i])
 		if !yield(item) {
 			return
 		}
@@ -136,8 +138,8 @@ func (l *nodeList) typed() runtime.Object {
 func newNodeItem() *wire.Item { return &wire.Item{Containers: make([]storage.ContainerUsage, 1)} }
 
 // setNodeItem makes item that of a node.
-func setNodeItem(item *wire.Item, node *corev1.Node, usage *storage.NodeUsage) {
-	item.Name, item.Labels = node.Name, wire.LabelsOf(node.Labels)
+func setNodeItem(item *wire.Item, name string, labels wire.Labels, usage *storage.NodeUsage) {
+	item.Name, item.Labels = name, labels
 	item.Time, item.Window = usage.Time, usage.Window
 	item.Containers[0] = storage.ContainerUsage{CPU: usage.CPU, Memory: usage.Memory, Swap: usage.Swap, HasSwap: usage.HasSwap}
 }

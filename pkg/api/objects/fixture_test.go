@@ -10,6 +10,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
 )
 
 // runningPod is a running pod whose containers run, too.
@@ -68,11 +70,15 @@ func wantPods(t *testing.T, pods *Pods, namespace string, want ...string) {
 
 func wantNodes(t *testing.T, nodes *Nodes, want ...string) {
 	t.Helper()
+	list, labels := nodes.Labelled()
 	got := []string{}
-	for _, node := range nodes.List() {
+	for i, node := range list {
 		got = append(got, node.Name)
+		if labels[i] != wire.LabelsOf(node.Labels) {
+			t.Errorf("node %s has labels %q, want %v", node.Name, labels[i], node.Labels)
+		}
 	}
-	if !slices.Equal(got, want) {
+	if !slices.Equal(got, want) || len(labels) != len(list) {
 		t.Errorf("nodes %q, want %q", got, want)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
 )
 
 // NodeEvents is told what becomes of nodes. Its methods are called one at a
@@ -34,12 +36,19 @@ type Nodes struct {
 
 	mu struct {
 		sync.RWMutex
-		byName map[string]*corev1.Node
-		// sorted is the nodes by name; nil where it must be made anew. Once
-		// made it is never written.
+		byName map[string]labelledNode
+		// sorted is the nodes by name, labels those of each; nil where they must
+		// be made anew. Once made they are never written.
 		sorted []*corev1.Node
+		labels []wire.Labels
 	}
 	synced atomic.Bool
+}
+
+// labelledNode is a node and its labels as lists encode them.
+type labelledNode struct {
+	node   *corev1.Node
+	labels wire.Labels
 }
 
 var _ cache.TransformingStore = (*Nodes)(nil)
@@ -48,7 +57,7 @@ var _ cache.TransformingStore = (*Nodes)(nil)
 // events (which may be nil) of every change.
 func NewNodes(events NodeEvents, annotations ...string) *Nodes {
 	n := &Nodes{events: events, annotations: annotations}
-	n.mu.byName = map[string]*corev1.Node{}
+	n.mu.byName = map[string]labelledNode{}
 	return n
 }
 
@@ -59,29 +68,39 @@ func (n *Nodes) HasSynced() bool { return n.synced.Load() }
 func (n *Nodes) Get(name string) (*corev1.Node, bool) {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	node, ok := n.mu.byName[name]
-	return node, ok
+	held, ok := n.mu.byName[name]
+	return held.node, ok
 }
 
 // List is all nodes by name. Neither the slice nor the nodes may be written.
 func (n *Nodes) List() []*corev1.Node {
+	nodes, _ := n.Labelled()
+	return nodes
+}
+
+// Labelled is List, with the labels of each node as they are encoded.
+func (n *Nodes) Labelled() ([]*corev1.Node, []wire.Labels) {
 	n.mu.RLock()
-	sorted := n.mu.sorted
+	sorted, labels := n.mu.sorted, n.mu.labels
 	n.mu.RUnlock()
 	if sorted != nil {
-		return sorted
+		return sorted, labels
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.mu.sorted != nil { // another reader was quicker
-		return n.mu.sorted
+		return n.mu.sorted, n.mu.labels
 	}
 	n.mu.sorted = make([]*corev1.Node, 0, len(n.mu.byName))
-	for _, node := range n.mu.byName {
-		n.mu.sorted = append(n.mu.sorted, node)
+	for _, held := range n.mu.byName {
+		n.mu.sorted = append(n.mu.sorted, held.node)
 	}
 	slices.SortFunc(n.mu.sorted, func(a, b *corev1.Node) int { return cmp.Compare(a.Name, b.Name) })
-	return n.mu.sorted
+	n.mu.labels = make([]wire.Labels, len(n.mu.sorted))
+	for i, node := range n.mu.sorted {
+		n.mu.labels[i] = n.mu.byName[node.Name].labels
+	}
+	return n.mu.sorted, n.mu.labels
 }
 
 // Transformer is cache.TransformingStore's: a reflector's first list is trimmed
@@ -152,13 +171,14 @@ func (n *Nodes) Resync() error { return nil }
 // nothing that is kept; of those nobody is told.
 func (n *Nodes) set(node *corev1.Node) {
 	n.mu.Lock()
-	before, known := n.mu.byName[node.Name]
+	held, known := n.mu.byName[node.Name]
+	before := held.node
 	if known && apiequality.Semantic.DeepEqual(before, node) {
 		n.mu.Unlock()
 		return
 	}
-	n.mu.byName[node.Name] = node
-	n.mu.sorted = nil
+	n.mu.byName[node.Name] = labelledNode{node, wire.LabelsOf(node.Labels)}
+	n.mu.sorted, n.mu.labels = nil, nil
 	n.mu.Unlock()
 	if n.events == nil {
 		return
@@ -175,7 +195,7 @@ func (n *Nodes) delete(name string) {
 	_, known := n.mu.byName[name]
 	if known {
 		delete(n.mu.byName, name)
-		n.mu.sorted = nil
+		n.mu.sorted, n.mu.labels = nil, nil
 	}
 	n.mu.Unlock()
 	if known && n.events != nil {
