@@ -87,7 +87,7 @@ var loadOnce = sync.OnceValues(func() (*tree, error) {
 			}
 			return nil
 		}
-		if !entry.Type().IsRegular() {
+		if !entry.Type().IsRegular() || name == ".git" { // In a linked worktree it is a file.
 			return nil
 		}
 		return tr.add(name, file)
