@@ -11,6 +11,12 @@
 // answer, the receiver names each series by a [Handle] of its own when it first
 // appears, and a batch is three parallel columns: handle, time, value.
 //
+// A receiver that does not want everything, or not always the same, is a [Chooser].
+// What labels a node has as a target, and how they and those of the answer become
+// one set, is said by [TargetLabels] and [Labels.AppendTarget].
+//
+// [Recent] keeps the newest samples of chosen series.
+//
 // Times are milliseconds since 1970. What is handed over belongs to the caller
 // again when the call returns.
 package series

@@ -17,7 +17,8 @@ type Label struct {
 }
 
 // Labels identify a series. They are sorted by name, no name comes twice, and
-// neither names nor values are empty. The series' name is among them, as
+// neither names nor values are empty, except where a receiver is told of a series
+// as the answer has it: see AppendTarget. The series' name is among them, as
 // [NameLabel].
 type Labels []Label
 

@@ -50,11 +50,17 @@ type Batch struct {
 
 // A Receiver takes what one source of one node says. Calls of one receiver never
 // overlap; those of different ones do. None of them waits for anything outside of
-// the process: a scrape waits for them.
+// the process: a scrape waits for them. A receiver that does not want everything,
+// or not always the same, is a [Chooser], too.
 type Receiver interface {
 	// Open is called where a series appears: one that the answer before did not
 	// have. The handle stays the series' until it is gone. labels and meta are the
 	// caller's again when Open returns, with the memory that their strings are in.
+	//
+	// Labels that the answer writes with an empty value are among labels: they
+	// mean what absence does, but keep a label of the target away
+	// ([Labels.AppendTarget] leaves them out). An answer that writes the same
+	// labels in two ways opens them twice.
 	Open(labels Labels, meta *Metadata) Handle
 	// Commit takes in one answer, and closes the handles of the series that were
 	// in the answer before and are not in this one. Neither is kept.
