@@ -38,7 +38,7 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 		return err
 	}
 	var failed error
-	for _, module := range []string{".", "hack/bench", "hack/manifests", "hack/textparse"} {
+	for _, module := range []string{".", "hack/bench", "hack/manifests", "hack/receivers", "hack/textparse"} {
 		lint := exec.CommandContext(ctx, paths["golangci-lint"], append([]string{"run", "./..."}, args...)...)
 		lint.Dir = filepath.Join(root, module)
 		lint.Stdout, lint.Stderr = w, w
