@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,13 +49,16 @@ func (m *configMap) set(text string) {
 
 // applier records what is applied.
 type applier struct {
-	rules   string // The names in force.
+	mu      sync.Mutex // Between the watcher and the test.
+	rules   string     // The names in force.
 	calls   int
 	refused []error
 	err     error
 }
 
 func (a *applier) apply(c *Config) ([]error, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.calls++
 	if a.err != nil {
 		return nil, a.err
@@ -64,6 +68,13 @@ func (a *applier) apply(c *Config) ([]error, error) {
 		a.rules += rule.Name
 	}
 	return a.refused, nil
+}
+
+// will sets what apply returns from now on.
+func (a *applier) will(refused []error, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.refused, a.err = refused, err
 }
 
 func rulesOf(names ...string) string {
@@ -139,11 +150,11 @@ metrics_apiserver_config_refused_rules %d
 			}
 		}
 
-		a.err = errors.New("no room")
+		a.will(nil, errors.New("no room"))
 		file.set(rulesOf("c"))
 		check("cannot be applied", "ab", 3, 0, 0, changed)
 		check("still cannot", "ab", 4, 0, 0, changed)
-		a.err, a.refused = nil, []error{errors.New("means nothing")}
+		a.will([]error{errors.New("means nothing")}, nil)
 		check("tried again", "c", 5, 1, 1, time.Now().Add(5*time.Second))
 		file.set(rulesOf("d") + "- {name: e}\n")
 		check("two are left out", "d", 6, 1, 2, time.Now().Add(5*time.Second))
