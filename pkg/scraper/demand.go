@@ -64,10 +64,8 @@ func (m *Manager) Demand(set input.Set) {
 	m.options.Inputs.Keep(set)
 	// A loop that is not among these by now begins with the new demand.
 	for _, l := range m.loops() {
-		select {
-		case l.demanded <- struct{}{}:
-		default: // It will look anyway.
-		}
+		l.demanded.Store(true)
+		m.queue.hurry(l)
 	}
 }
 

@@ -107,7 +107,7 @@ func (l *loop) wake(next time.Time) time.Time {
 // askInputs asks the sources of what is wanted if it is time to. The scrape of
 // the node, which must be well, is due again at next.
 func (l *loop) askInputs(ctx context.Context, next time.Time) {
-	if l.look(); l.inputs == nil || ctx.Err() != nil {
+	if l.look(); l.inputs == nil || l.over(ctx) {
 		return
 	}
 	i, options := l.inputs, &l.manager.options
@@ -151,8 +151,8 @@ func (l *loop) askInputs(ctx context.Context, next time.Time) {
 
 // askInput asks one source, and commits what it got.
 func (l *loop) askInput(ctx context.Context, timeout time.Duration, source input.Source, wanted input.Set, s *inputSource) (result input.CommitResult, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	ctx, done := l.end.limit(ctx, timeout)
+	defer done()
 	path, query := cadvisorPath, ""
 	if source == input.Summary {
 		path, query = summaryPath, kubelet.SummaryQuery(wanted)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,22 +26,27 @@ type decoder interface {
 	Release()
 }
 
-// loop scrapes one node. Everything but target, changed, status and due belongs
-// to the goroutine of run. What it holds between two scrapes is little, because
-// there is one for each node: no buffer, no timer but the one it waits for.
+// loop scrapes one node, turn by turn: a turn is what is done when the node is
+// due, and between two turns a loop is only memory, with no goroutine, buffer or
+// timer of its own. The first four fields may be used by any goroutine, and place
+// is the queue's; the rest belongs to the worker that has the loop in its hands.
 type loop struct {
 	manager *Manager
 	name    string
 
-	target  atomic.Pointer[Target]
-	changed chan struct{} // one place; full is: look at target again
-	// demanded is the same for the manager's demand.
-	demanded chan struct{}
-	status   atomic.Pointer[Status]
+	target atomic.Pointer[Target]
+	// changed says that target is to be looked at again, demanded the same of the
+	// manager's demand.
+	changed, demanded atomic.Bool
+	status            atomic.Pointer[Status]
 	// due is when the loop must have moved on at the latest, in time since the
 	// manager's epoch.
-	due atomic.Int64
+	due   atomic.Int64
+	end   end
+	place place
 
+	// next is when the next scrape is due.
+	next    time.Time
 	conn    *nodeclient.Conn
 	decoder decoder
 	metrics nodeMetrics
@@ -58,16 +64,61 @@ func (m *Manager) newLoop(target Target) *loop {
 	l := &loop{
 		manager: m,
 		name:    target.Name,
-		changed: make(chan struct{}, 1),
 		conn:    m.client.Conn(target.endpoint()),
 		decoder: m.newDecoder(),
-
-		demanded: make(chan struct{}, 1),
 	}
+	l.place.index = held
 	l.target.Store(&target)
 	l.status.Store(&Status{Node: target.Name, State: Pending})
 	return l
 }
+
+// end is how a loop is ended by others while a request is under way.
+type end struct {
+	mu struct {
+		sync.Mutex
+		ended bool
+		// cancel ends the request that is under way; nil: there is none.
+		cancel context.CancelFunc
+	}
+}
+
+// now ends the loop and its request. It may be called from any goroutine.
+func (e *end) now() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.mu.ended = true
+	if e.mu.cancel != nil {
+		e.mu.cancel()
+	}
+}
+
+func (e *end) ended() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.mu.ended
+}
+
+// limit is a context for a request, which ends with the loop at the latest. done
+// must be called.
+func (e *end) limit(ctx context.Context, timeout time.Duration) (limited context.Context, done func()) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.mu.cancel = cancel; e.mu.ended {
+		cancel()
+	}
+	return ctx, func() {
+		e.mu.Lock()
+		e.mu.cancel = nil
+		e.mu.Unlock()
+		cancel()
+	}
+}
+
+// over says that the loop has ended, or that all of them do: what it was doing
+// did not fail.
+func (l *loop) over(ctx context.Context) bool { return ctx.Err() != nil || l.end.ended() }
 
 // set replaces the target. It may be called from any goroutine.
 func (l *loop) set(target Target) {
@@ -75,48 +126,42 @@ func (l *loop) set(target Target) {
 		return
 	}
 	l.target.Store(&target)
-	select {
-	case l.changed <- struct{}{}:
-	default: // It will look anyway.
-	}
+	l.changed.Store(true)
+	l.manager.queue.hurry(l)
 }
 
-// run scrapes until ctx ends.
-func (l *loop) run(ctx context.Context) {
-	defer l.conn.Close()
+// begin says when the first scrape is due. It is called once, before the first
+// turn.
+func (l *loop) begin(now time.Time) (wake time.Time) {
 	options := &l.manager.options
+	l.next = l.manager.pacer.reserve(now, nextSlot(now, phase(l.name, options.Resolution), options.Resolution))
+	l.expect(l.next)
+	return l.next
+}
+
+// turn does what is due, and says when something is again.
+func (l *loop) turn(ctx context.Context) (wake time.Time) {
 	now := time.Now()
-	next := l.manager.pacer.reserve(now, nextSlot(now, phase(l.name, options.Resolution), options.Resolution))
-	timer := time.NewTimer(next.Sub(now))
-	defer timer.Stop()
-	for {
-		wake := l.wake(next)
-		l.expect(wake)
-		timer.Reset(time.Until(wake))
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-			if wake.Before(next) {
-				l.askInputs(ctx, next)
-				continue
-			}
-		case <-l.demanded:
-			l.look()
-			continue
-		case <-l.changed:
-			l.conn.SetEndpoint(l.target.Load().endpoint())
-			if l.outage.failures == 0 {
-				continue // The phase stays.
-			}
-			// What changed may be the cure.
-		}
-		next = l.scrape(ctx)
-		l.askInputs(ctx, next)
-		if ctx.Err() != nil {
-			return // A timer that is due would be picked as often as the end.
-		}
+	scrape := !now.Before(l.next)
+	if l.changed.Swap(false) {
+		l.conn.SetEndpoint(l.target.Load().endpoint())
+		// A good node keeps its phase. A failing one is asked at once, because
+		// what changed may be the cure.
+		scrape = scrape || l.outage.failures > 0
 	}
+	if l.demanded.Swap(false) {
+		l.look()
+	}
+	switch {
+	case scrape:
+		l.next = l.scrape(ctx)
+		l.askInputs(ctx, l.next)
+	case !now.Before(l.wake(l.next)):
+		l.askInputs(ctx, l.next)
+	}
+	wake = l.wake(l.next)
+	l.expect(wake)
+	return wake
 }
 
 // expect says until when the loop will have moved on.
@@ -129,8 +174,8 @@ func (l *loop) scrape(ctx context.Context) time.Time {
 	l.expect(begun.Add(options.RequestTimeout))
 	status := &Status{Node: l.name, State: Up, Attempted: begun}
 	err := l.attempt(ctx, begun, status)
-	if ctx.Err() != nil {
-		return begun // The loop ends; what it was doing did not fail.
+	if l.over(ctx) {
+		return begun
 	}
 	ended := time.Now()
 	l.manager.metrics.tick.Observe(ended.Sub(begun).Seconds())
@@ -154,8 +199,8 @@ func (l *loop) scrape(ctx context.Context) time.Time {
 
 // attempt scrapes once and commits what it got.
 func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) error {
-	ctx, cancel := context.WithTimeout(ctx, l.manager.options.RequestTimeout)
-	defer cancel()
+	ctx, done := l.end.limit(ctx, l.manager.options.RequestTimeout)
+	defer done()
 	defer func() { l.decoder.Release() }() // Of which a panic makes another.
 	var batch storage.Batch
 	if err := l.resource(ctx, begun, &batch, status); err != nil {

@@ -44,7 +44,8 @@ type Manager struct {
 	inputRefusals  [input.Sources]inputRefusal
 	demands        demands
 	epoch          time.Time
-	running        sync.WaitGroup
+	queue          *queue
+	workers        sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
@@ -56,13 +57,11 @@ type Manager struct {
 	}
 }
 
-// node is the place of a node's name: one goroutine at a time works for it, so
-// that whatever is done for the name is done one after the other. It is guarded
-// by Manager.mu.
+// node is the place of a node's name: one loop at a time works for it, so that
+// whatever is done for the name is done one after the other. It is guarded by
+// Manager.mu.
 type node struct {
-	loop   *loop
-	ctx    context.Context
-	cancel context.CancelFunc
+	loop *loop
 	// deleted says that the loop is ending and the node is to be forgotten.
 	deleted bool
 	// again is the target that was set after the deletion, or nil.
@@ -92,6 +91,7 @@ func New(options Options, store Committer) (*Manager, error) {
 
 		inputDecoder: kubelet.NewInputDecoder(options.Decoder),
 	}
+	m.queue = newQueue(m.epoch)
 	m.mu.nodes = map[string]*node{}
 	if m.metrics, err = newMetrics(options.Registry, options.Resolution); err != nil {
 		return nil, err
@@ -121,17 +121,52 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 	m.mu.Unlock()
 
-	<-ctx.Done()
+	m.workers.Go(func() { m.work(ctx) })
+	m.workers.Wait() // Which end with ctx.
 	m.end()
-	m.running.Wait()
 	return nil
 }
 
-// end makes sure that no loop starts any more.
+// work takes turns with the loops that are due, until ctx ends or there is too
+// little to do.
+func (m *Manager) work(ctx context.Context) {
+	for worked := false; ; worked = true {
+		l, last := m.queue.next(ctx, worked)
+		if l == nil {
+			return
+		}
+		if last {
+			m.workers.Go(func() { m.work(ctx) })
+		}
+		wake := time.Time{}
+		if !l.end.ended() {
+			wake = l.turn(ctx)
+		}
+		if l.end.ended() {
+			m.queue.drop(l)
+			m.bury(l)
+			continue
+		}
+		m.queue.back(l, wake)
+	}
+}
+
+// end closes what is open when no worker is left, and does what they have not
+// come to.
 func (m *Manager) end() {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.mu.ended = true
+	loops := make([]*loop, 0, len(m.mu.nodes))
+	for _, n := range m.mu.nodes {
+		loops = append(loops, n.loop)
+	}
+	m.mu.Unlock()
+	for _, l := range loops {
+		if l.end.ended() {
+			m.bury(l)
+		}
+		l.conn.Close()
+	}
 }
 
 // Set adds a target, or replaces the one of that name: its loop goes on with
@@ -163,64 +198,42 @@ func (m *Manager) Delete(name string) {
 	n := m.mu.nodes[name]
 	switch {
 	case n == nil:
-	case n.cancel == nil: // Before Run.
+	case m.mu.ctx == nil || m.mu.ended: // Nothing runs, and nothing was kept or all of it is to stay.
 		delete(m.mu.nodes, name)
 	default:
 		n.deleted, n.again = true, nil
-		n.cancel()
+		n.loop.end.now()
+		m.queue.hurry(n.loop)
 	}
 }
 
-// startLocked starts the loop of a node.
+// startLocked makes the loop of a node wait for its first turn.
 func (m *Manager) startLocked(n *node) {
 	if m.mu.ended {
 		return
 	}
-	n.ctx, n.cancel = context.WithCancel(m.mu.ctx)
-	m.running.Go(func() { m.serve(n) })
+	m.queue.add(n.loop, n.loop.begin(time.Now()))
 }
 
-// serve runs the loop of a node and, when it was deleted, forgets the node. It
-// begins again where the node was set again meanwhile.
-func (m *Manager) serve(n *node) {
-	for again := true; again; {
-		m.mu.Lock()
-		loop, ctx := n.loop, n.ctx
-		m.mu.Unlock()
-
-		loop.run(ctx)
-
-		m.mu.Lock()
-		deleted := n.deleted
-		m.mu.Unlock()
-		if deleted {
-			m.metrics.forget(loop.name)
-			m.store.Forget(loop.name)
-			if m.options.Inputs != nil {
-				m.options.Inputs.Forget(loop.name)
-			}
-		}
-		again = m.ended(n, loop.name)
+// bury forgets the node of a loop that was ended, and begins with a new loop where
+// the node was set again meanwhile. The caller has the loop in its hands.
+func (m *Manager) bury(l *loop) {
+	l.conn.Close()
+	m.metrics.forget(l.name)
+	m.store.Forget(l.name)
+	if m.options.Inputs != nil {
+		m.options.Inputs.Forget(l.name)
 	}
-}
-
-// ended takes the node of an ended loop out of the map, or gives it a new loop
-// where it was set again.
-func (m *Manager) ended(n *node, name string) (again bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n.cancel()
-	switch {
-	case !n.deleted: // Run ends.
-		return false
-	case n.again == nil || m.mu.ctx.Err() != nil:
-		delete(m.mu.nodes, name)
-		return false
+	n := m.mu.nodes[l.name]
+	if m.mu.ended || n.again == nil {
+		delete(m.mu.nodes, l.name)
+		return
 	}
 	n.loop = m.newLoop(*n.again)
 	n.deleted, n.again = false, nil
-	n.ctx, n.cancel = context.WithCancel(m.mu.ctx)
-	return true
+	m.startLocked(n)
 }
 
 // loops are the loops of all nodes that were not deleted.
