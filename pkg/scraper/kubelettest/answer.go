@@ -64,6 +64,9 @@ func (k *Kubelet) serve(w http.ResponseWriter, r *http.Request) {
 		body = []byte(http.StatusText(status))
 	}
 	k.answer(w, r, fault, status, body)
+	k.mu.Lock()
+	k.mu.answered[r.URL.Path] = time.Now()
+	k.mu.Unlock()
 }
 
 // answer sends an answer as the fault has it.

@@ -55,6 +55,7 @@ type Kubelet struct {
 		usage    Usage
 		fault    Fault
 		requests map[string]int
+		answered map[string]time.Time
 		last     *http.Request
 		listener net.Listener
 		conns    map[net.Conn]struct{}
@@ -72,6 +73,7 @@ func (s *Server) Start(name, host string) *Kubelet {
 	}
 	k := &Kubelet{Name: name, Host: host, server: s}
 	k.mu.requests = map[string]int{}
+	k.mu.answered = map[string]time.Time{}
 	k.mu.conns = map[net.Conn]struct{}{}
 	if s.options.Authority != nil {
 		k.mu.cert = s.options.Authority.Serving(s.t, time.Hour, host)
@@ -160,6 +162,13 @@ func (k *Kubelet) Requests(path string) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.mu.requests[path]
+}
+
+// Answered is when the newest answer of a path was written, or given up.
+func (k *Kubelet) Answered(path string) time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.mu.answered[path]
 }
 
 // LastRequest is the newest request, nil before the first. Its body must not
