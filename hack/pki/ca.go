@@ -118,6 +118,20 @@ func (ca *CA) Client(user string, groups ...string) (certPEM, keyPEM []byte, err
 	return certPEM, keyPEM, nil
 }
 
+// ExpiredClient issues as [CA.Client] does, a certificate that ended a minute ago.
+func (ca *CA) ExpiredClient(user string, groups ...string) (certPEM, keyPEM []byte, err error) {
+	certPEM, keyPEM, err = sign(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: user, Organization: groups},
+		NotAfter:    time.Now().Add(-time.Minute),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, ca)
+	if err != nil {
+		return nil, nil, fmt.Errorf("issue an expired client certificate for %s: %w", user, err)
+	}
+	return certPEM, keyPEM, nil
+}
+
 // Server issues a certificate for a server that is reached by the hosts, each a
 // DNS name or an IP address. It is good for a client too, as etcd and kubelets
 // need it.
@@ -195,7 +209,10 @@ func sign(template *x509.Certificate, parent *CA) (certPEM, keyPEM []byte, err e
 		return nil, nil, err
 	}
 	now := time.Now()
-	template.NotBefore, template.NotAfter = now.Add(-backdate), now.Add(lifetime)
+	template.NotBefore = now.Add(-backdate)
+	if template.NotAfter.IsZero() {
+		template.NotAfter = now.Add(lifetime)
+	}
 	issuer, issuerKey := template, key
 	if parent != nil {
 		issuer, issuerKey = parent.cert, parent.key
