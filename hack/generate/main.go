@@ -29,6 +29,7 @@ type generated struct {
 func files() []generated {
 	return []generated{
 		{"the list of metrics", metricsPath, func(context.Context, io.Writer, string) ([]byte, error) { return metrics(), nil }},
+		{"the list of dependencies", dependenciesPath, dependencies},
 		{"the OpenAPI definitions", outputDir + "/" + outputFile, openAPI},
 	}
 }
