@@ -48,6 +48,14 @@ func (l Label) Value() []byte {
 	return appendUnescaped(make([]byte, 0, len(l.Raw)), l.Raw)
 }
 
+// AppendValue appends the label's value to dst.
+func (l Label) AppendValue(dst []byte) []byte {
+	if !l.Escaped {
+		return append(dst, l.Raw...)
+	}
+	return appendUnescaped(dst, l.Raw)
+}
+
 // appendUnescaped appends raw with \\, \" and \n replaced. Any other escape is
 // no escape and stays as it is.
 func appendUnescaped(dst, raw []byte) []byte {

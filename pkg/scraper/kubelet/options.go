@@ -27,6 +27,10 @@ type Options struct {
 	// MaxLabels is the largest number of labels of one series; a series with
 	// more is refused, counted as RefusedTooLong. 0 is 64.
 	MaxLabels int
+	// MaxLabelBytes is the longest name or value of a label, in bytes, as it stands in
+	// the text, where answers are read as labelled series; a series with a longer one
+	// is refused, counted as RefusedTooLong. 0 is 4096.
+	MaxLabelBytes int
 	// MaxNameBytes is the longest name of a namespace, pod or container, in
 	// bytes; a series with a longer one is refused, counted as RefusedTooLong.
 	// 0 is 253, the most that Kubernetes allows.
@@ -47,6 +51,7 @@ func (o Options) withDefaults() Options {
 	set(&o.MaxContainers, 10_000)
 	set(&o.MaxLineBytes, exposition.MaxLineBytes)
 	set(&o.MaxLabels, 64)
+	set(&o.MaxLabelBytes, 4096)
 	set(&o.MaxNameBytes, 253)
 	return o
 }
@@ -61,6 +66,7 @@ func (o Options) Validate() error {
 		{"MaxContainers", o.MaxContainers},
 		{"MaxLineBytes", o.MaxLineBytes},
 		{"MaxLabels", o.MaxLabels},
+		{"MaxLabelBytes", o.MaxLabelBytes},
 		{"MaxNameBytes", o.MaxNameBytes},
 	} {
 		if bound.value < 0 {
