@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/input"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
 // InputStore takes in what is scraped for custom metrics; *input.Store is one.
@@ -26,10 +27,13 @@ type InputStore interface {
 // seconds for a thousand nodes.
 const demandGap = 2 * time.Millisecond
 
-// demand is which inputs are wanted, and since when. It is immutable.
+// demand is which inputs and which sources of series are wanted, and since when. It
+// is immutable.
 type demand struct {
 	set input.Set
-	at  time.Time
+	// consumers is what each of Options.Series wants; empty is nothing.
+	consumers []series.SourceSet
+	at        time.Time
 	// spread is the time over which the nodes are asked for what is new.
 	spread time.Duration
 }
@@ -59,14 +63,29 @@ func (m *Manager) Demand(set input.Set) {
 	if old := m.demands.current.Load(); old != nil && old.set == set {
 		return
 	}
-	spread := min(time.Duration(len(m.loops()))*demandGap, m.options.Resolution)
-	m.demands.current.Store(&demand{set: set, at: time.Now(), spread: spread})
-	m.options.Inputs.Keep(set)
+	m.demandLocked(demand{set: set, consumers: m.demands.load().consumers})
+}
+
+// demandLocked replaces the demand. The caller holds the order of demands.
+func (m *Manager) demandLocked(d demand) {
+	d.at, d.spread = time.Now(), min(time.Duration(len(m.loops()))*demandGap, m.options.Resolution)
+	old := m.demands.current.Swap(&d)
+	if m.options.Inputs != nil && (old == nil || old.set != d.set) {
+		m.options.Inputs.Keep(d.set)
+	}
 	// A loop that is not among these by now begins with the new demand.
 	for _, l := range m.loops() {
 		l.demanded.Store(true)
 		m.queue.hurry(l)
 	}
+}
+
+// series is what consumers want, all together.
+func (d *demand) series() (set series.SourceSet) {
+	for _, c := range d.consumers {
+		set |= c
+	}
+	return set
 }
 
 // load is the newest demand; before the first, nothing is wanted.

@@ -16,6 +16,7 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/input"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
 const cadvisorPath = "/metrics/cadvisor"
@@ -43,6 +44,8 @@ type inputSource struct {
 	// answer's.
 	asked  input.Set
 	layout *storage.Layout
+	// tapped is that series are wanted of it, too.
+	tapped bool
 	// failures is how many requests have failed in a row; paused is until when
 	// the source is not asked.
 	failures int
@@ -55,20 +58,24 @@ type inputSource struct {
 // look takes note of the newest demand.
 func (l *loop) look() {
 	d := l.manager.demands.load()
-	if d.set == 0 {
+	if d.set == 0 && d.series()&^series.SourceSetOf(series.Resource) == 0 {
 		l.inputs = nil
 		return
 	}
 	if l.inputs == nil {
 		l.inputs = &inputs{}
 	}
+	fresh := d.set&^l.inputs.known != 0
 	for source := range input.Sources {
-		if d.set&source.Of() == 0 {
-			l.inputs.sources[source] = inputSource{}
+		s, tapped := &l.inputs.sources[source], d.wantsSeries(source)
+		fresh = fresh || tapped && !s.tapped
+		if d.set&source.Of() == 0 && !tapped {
+			*s = inputSource{}
 		}
+		s.tapped = tapped
 	}
 	// A node that was not scraped yet is asked when it is.
-	if d.set&^l.inputs.known != 0 && !l.succeeded.IsZero() {
+	if fresh && !l.succeeded.IsZero() {
 		l.inputs.hurry(d.at.Add(phase(l.name, max(1, d.spread))))
 	}
 	l.inputs.known = d.set
@@ -125,7 +132,7 @@ func (l *loop) askInputs(ctx context.Context, next time.Time) {
 	waiting := 0
 	for source := range input.Sources {
 		s, wanted := &i.sources[source], i.known&source.Of()
-		if wanted == 0 || begun.Before(s.paused) {
+		if wanted == 0 && !s.tapped || begun.Before(s.paused) {
 			continue
 		}
 		// One that hangs leaves time for those behind it.
@@ -149,22 +156,39 @@ func (l *loop) askInputs(ctx context.Context, next time.Time) {
 	}
 }
 
-// askInput asks one source, and commits what it got.
+// askInput asks one source, and hands out what it got: to the store what is wanted
+// of inputs, and then to the consumers of series what they want, whatever became of
+// the former.
 func (l *loop) askInput(ctx context.Context, timeout time.Duration, source input.Source, wanted input.Set, s *inputSource) (result input.CommitResult, err error) {
-	ctx, done := l.end.limit(ctx, timeout)
+	limited, done := l.end.limit(ctx, timeout)
 	defer done()
 	path, query := cadvisorPath, ""
 	if source == input.Summary {
-		path, query = summaryPath, kubelet.SummaryQuery(wanted)
+		if path = summaryPath; !s.tapped {
+			query = kubelet.SummaryQuery(wanted)
+		}
 	}
-	answer, err := l.conn.Get(ctx, path, query)
+	begun := time.Now()
+	answer, err := l.conn.Get(limited, path, query)
 	if err != nil {
+		if !l.over(ctx) {
+			l.missed(ctx, series.SourceSetOf(seriesSource(source)), begun)
+		}
 		return result, err
 	}
 	defer answer.Release()
-	metrics := l.manager.metrics
-	metrics.inputBytes.WithLabelValues(source.String()).Add(float64(len(answer.Body)))
+	l.manager.metrics.inputBytes.WithLabelValues(source.String()).Add(float64(len(answer.Body)))
+	if wanted != 0 {
+		result, err = l.commitInput(ctx, source, wanted, s, answer)
+	}
+	if s.tapped {
+		l.give(ctx, seriesSource(source), answer)
+	}
+	return result, err
+}
 
+// commitInput commits the inputs that an answer has.
+func (l *loop) commitInput(ctx context.Context, source input.Source, wanted input.Set, s *inputSource, answer *nodeclient.Answer) (result input.CommitResult, err error) {
 	decoder := l.manager.inputDecoder
 	a := decoder.Answer()
 	a.Names = l.layout
@@ -184,7 +208,7 @@ func (l *loop) askInput(ctx context.Context, timeout time.Duration, source input
 		return result, &nodeclient.Error{Reason: reasonBug, Err: err}
 	}
 	s.layout = a.Batch.Layout
-	metrics.refusedInputs(&stats, &result)
+	l.manager.metrics.refusedInputs(&stats, &result)
 	return result, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
 // decoder is what a kubelet.Decoder does.
@@ -57,7 +58,8 @@ type loop struct {
 	// succeeded is when the last good scrape began, and layout that one's.
 	succeeded time.Time
 	layout    *storage.Layout
-	inputs    *inputs // nil while none is wanted
+	inputs    *inputs // nil while no source but the node's own is wanted
+	tap       *tap    // nil while no series are
 }
 
 func (m *Manager) newLoop(target Target) *loop {
@@ -184,6 +186,7 @@ func (l *loop) scrape(ctx context.Context) time.Time {
 	status.Took, status.Succeeded, status.Address = ended.Sub(begun), l.succeeded, l.conn.Address()
 	status.ClockOffset = l.offset.Duration()
 	if err != nil {
+		l.missed(ctx, series.SourceSetOf(series.Resource, series.Cadvisor, series.Summary), begun)
 		l.manager.metrics.failures.WithLabelValues(string(nodeclient.ReasonOf(err))).Inc()
 		status.State, status.Reason, status.Error = Down, nodeclient.ReasonOf(err), err.Error()
 		status.Failures, status.FailingSince = l.outage.failures, l.outage.since
@@ -203,10 +206,15 @@ func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) err
 	defer done()
 	defer func() { l.decoder.Release() }() // Of which a panic makes another.
 	var batch storage.Batch
-	if err := l.resource(ctx, begun, &batch, status); err != nil {
+	answer, err := l.resource(ctx, begun, &batch, status)
+	if err != nil {
 		return err
 	}
 	result, err := l.commit(&batch)
+	if err == nil {
+		l.give(ctx, series.Resource, answer)
+	}
+	answer.Release()
 	if err != nil {
 		return err
 	}
@@ -229,21 +237,21 @@ func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) err
 	return nil
 }
 
-// resource asks for the resource metrics and makes a batch of them.
-func (l *loop) resource(ctx context.Context, begun time.Time, batch *storage.Batch, status *Status) error {
+// resource asks for the resource metrics and makes a batch of them. The answer
+// has to be released.
+func (l *loop) resource(ctx context.Context, begun time.Time, batch *storage.Batch, status *Status) (*nodeclient.Answer, error) {
 	target := l.target.Load()
 	if target.Problem != "" {
-		return &nodeclient.Error{Reason: reasonTarget, Err: errors.New(target.Problem)}
+		return nil, &nodeclient.Error{Reason: reasonTarget, Err: errors.New(target.Problem)}
 	}
 	answer, err := l.conn.Get(ctx, target.ResourcePath, "")
 	if err != nil && nodeclient.ReasonOf(err) == nodeclient.ReasonCanceled {
-		return err
+		return nil, err
 	}
 	l.requested(begun, err)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer answer.Release()
 	l.manager.metrics.bodyBytes.Add(float64(len(answer.Body)))
 	if b, ok := offsetBounds(answer); ok {
 		if offset := nextOffset(l.offset, b); offset != l.offset {
@@ -257,9 +265,10 @@ func (l *loop) resource(ctx context.Context, begun time.Time, batch *storage.Bat
 		return d.Resource(answer.Body, batch.Sent-batch.Offset, batch)
 	})
 	if err != nil {
-		return fmt.Errorf("read resource metrics: %w", err)
+		answer.Release()
+		return nil, fmt.Errorf("read resource metrics: %w", err)
 	}
-	return nil
+	return answer, nil
 }
 
 // requested counts a request for resource metrics.

@@ -41,6 +41,7 @@ type Manager struct {
 	summaryRefusal summaryRefusal
 	bounds         decoderBounds
 	inputDecoder   *kubelet.InputDecoder
+	seriesDecoder  *kubelet.SeriesDecoder
 	inputRefusals  [input.Sources]inputRefusal
 	demands        demands
 	epoch          time.Time
@@ -89,7 +90,8 @@ func New(options Options, store Committer) (*Manager, error) {
 		pacer:      pacer{gap: options.StartGap},
 		epoch:      time.Now(),
 
-		inputDecoder: kubelet.NewInputDecoder(options.Decoder),
+		inputDecoder:  kubelet.NewInputDecoder(options.Decoder),
+		seriesDecoder: kubelet.NewSeriesDecoder(options.Decoder),
 	}
 	m.queue = newQueue(m.epoch)
 	m.mu.nodes = map[string]*node{}
@@ -110,6 +112,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		logger.Info("Nodes' certificates are not verified, as configured; whoever answers for a node gets our credentials and may make up its usage",
 			"credentials", m.client.HasCredentials())
 	}
+	m.SeriesChanged()
 	m.mu.Lock()
 	if m.mu.ctx != nil {
 		m.mu.Unlock()
@@ -123,7 +126,7 @@ func (m *Manager) Run(ctx context.Context) error {
 
 	m.workers.Go(func() { m.work(ctx) })
 	m.workers.Wait() // Which end with ctx.
-	m.end()
+	m.end(ctx)
 	return nil
 }
 
@@ -144,7 +147,7 @@ func (m *Manager) work(ctx context.Context) {
 		}
 		if l.end.ended() {
 			m.queue.drop(l)
-			m.bury(l)
+			m.bury(ctx, l)
 			continue
 		}
 		m.queue.back(l, wake)
@@ -153,7 +156,7 @@ func (m *Manager) work(ctx context.Context) {
 
 // end closes what is open when no worker is left, and does what they have not
 // come to.
-func (m *Manager) end() {
+func (m *Manager) end(ctx context.Context) {
 	m.mu.Lock()
 	m.mu.ended = true
 	loops := make([]*loop, 0, len(m.mu.nodes))
@@ -163,7 +166,7 @@ func (m *Manager) end() {
 	m.mu.Unlock()
 	for _, l := range loops {
 		if l.end.ended() {
-			m.bury(l)
+			m.bury(ctx, l)
 		}
 		l.conn.Close()
 	}
@@ -217,8 +220,9 @@ func (m *Manager) startLocked(n *node) {
 
 // bury forgets the node of a loop that was ended, and begins with a new loop where
 // the node was set again meanwhile. The caller has the loop in its hands.
-func (m *Manager) bury(l *loop) {
+func (m *Manager) bury(ctx context.Context, l *loop) {
 	l.conn.Close()
+	l.endSeries(ctx)
 	m.metrics.forget(l.name)
 	m.store.Forget(l.name)
 	if m.options.Inputs != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/input"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
 // scrapeMetrics are the metrics of all scrapes. The four families of the prefix
@@ -35,6 +36,13 @@ type scrapeMetrics struct {
 	inputBytes           *metrics.CounterVec
 	refusedInputSeries   *metrics.CounterVec
 	refusedInputReadings *metrics.CounterVec
+
+	seriesSamples  *metrics.CounterVec
+	seriesFailures *metrics.CounterVec
+	seriesSeconds  *metrics.CounterVec
+	seriesOpened   *metrics.CounterVec
+	refusedLabeled *metrics.CounterVec
+	seriesPanics   *metrics.Counter
 }
 
 // newMetrics makes and registers the metrics.
@@ -78,11 +86,21 @@ func newMetrics(registry metrics.KubeRegistry, resolution time.Duration) (*scrap
 		inputBytes:           counters("input_body_bytes_total", "Bytes of the answers of the sources of custom metrics, after decompression.", "source"),
 		refusedInputSeries:   counters("refused_input_series_total", "Series of the sources of custom metrics that were not taken, by reason.", "reason"),
 		refusedInputReadings: counters("refused_input_readings_total", "Readings for custom metrics that the store did not take, by reason.", "reason"),
+
+		seriesSamples:  counters("series_samples_total", "Samples of labelled series that were given to consumers, by source; one that two consumers take counts twice.", "source"),
+		seriesFailures: counters("series_decode_failures_total", "Answers that could not be read as labelled series, by source.", "source"),
+		seriesSeconds:  counters("series_seconds_total", "Time spent on reading labelled series, and in their consumers, by source.", "source"),
+		seriesOpened:   counters("series_opened_total", "Labelled series that were new to an answer, by source.", "source"),
+		refusedLabeled: counters("refused_labelled_series_total", "Lines that were not taken as labelled series, by reason.", "reason"),
+		seriesPanics: metrics.NewCounter(&metrics.CounterOpts{
+			Namespace: own, Subsystem: "scrape", Name: "series_panics_total", Help: "Times that a consumer of labelled series panicked, which is a bug.",
+		}),
 	}
 	for _, metric := range []metrics.Registerable{
 		m.requestDuration, m.lastRequest, m.requests, m.tick,
 		m.failures, m.summaries, m.refusedSeries, m.refusedSamples, m.bodyBytes, m.clockOffset,
 		m.inputRequests, m.inputBytes, m.refusedInputSeries, m.refusedInputReadings,
+		m.seriesSamples, m.seriesFailures, m.seriesSeconds, m.seriesOpened, m.refusedLabeled, m.seriesPanics,
 	} {
 		if err := registry.Register(metric); err != nil {
 			return nil, fmt.Errorf("register metric %s: %w", metric.FQName(), err)
@@ -101,6 +119,12 @@ func newMetrics(registry metrics.KubeRegistry, resolution time.Duration) (*scrap
 	for reason := range kubelet.Reasons {
 		m.refusedSeries.WithLabelValues(reason.String())
 		m.refusedInputSeries.WithLabelValues(reason.String())
+		m.refusedLabeled.WithLabelValues(reason.String())
+	}
+	for source := range series.Sources {
+		for _, v := range []*metrics.CounterVec{m.seriesSamples, m.seriesFailures, m.seriesSeconds, m.seriesOpened} {
+			v.WithLabelValues(source.String())
+		}
 	}
 	for reason := range storage.Refusals {
 		m.refusedSamples.WithLabelValues(reason.String())
@@ -173,10 +197,28 @@ func (m *scrapeMetrics) refusedInputs(stats *kubelet.Stats, result *input.Commit
 	countRefused(m.refusedInputSeries, m.refusedInputReadings, stats, &result.Refused)
 }
 
-func countRefused(series, samples *metrics.CounterVec, stats *kubelet.Stats, refused *[storage.Refusals]int) {
+// series counts what of an answer was read as labelled series.
+func (m *scrapeMetrics) series(source series.Source, stats *kubelet.SeriesStats, took time.Duration, failed bool) {
+	m.seriesSeconds.WithLabelValues(source.String()).Add(took.Seconds())
+	if failed {
+		m.seriesFailures.WithLabelValues(source.String()).Inc()
+		return
+	}
+	m.seriesSamples.WithLabelValues(source.String()).Add(float64(stats.Samples))
+	if stats.Opened > 0 {
+		m.seriesOpened.WithLabelValues(source.String()).Add(float64(stats.Opened))
+	}
 	for reason, n := range stats.Refused {
 		if n > 0 {
-			series.WithLabelValues(kubelet.Reason(reason).String()).Add(float64(n))
+			m.refusedLabeled.WithLabelValues(kubelet.Reason(reason).String()).Add(float64(n))
+		}
+	}
+}
+
+func countRefused(lines, samples *metrics.CounterVec, stats *kubelet.Stats, refused *[storage.Refusals]int) {
+	for reason, n := range stats.Refused {
+		if n > 0 {
+			lines.WithLabelValues(kubelet.Reason(reason).String()).Add(float64(n))
 		}
 	}
 	for reason, n := range refused {

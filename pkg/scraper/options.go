@@ -12,6 +12,7 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
 // Options of a Manager.
@@ -46,6 +47,11 @@ type Options struct {
 	// Inputs takes in what Manager.Demand asks for. nil is: nothing can be asked
 	// for.
 	Inputs InputStore
+	// Series are who gets the answers as labelled series, too, after the store:
+	// what a consumer does, the next scrape of the node waits for. Manager.
+	// SeriesChanged says that what they need has changed. A node that is deleted
+	// ends its receivers; the end of Run does not, because nodes go on.
+	Series []series.Consumer
 
 	// Registry takes the metrics. nil is: they are kept nowhere.
 	Registry metrics.KubeRegistry
@@ -89,6 +95,9 @@ func (o Options) Validate() error {
 		errs = append(errs, fmt.Errorf("resolution is %v: must be at least 1s", o.Resolution))
 	} else if full := o.withDefaults(); full.RequestTimeout > full.Resolution {
 		errs = append(errs, fmt.Errorf("request timeout is %v: must be at most the resolution, which is %v", full.RequestTimeout, full.Resolution))
+	}
+	if len(o.Series) > kubelet.MaxReceivers {
+		errs = append(errs, fmt.Errorf("%d consumers of series: there may be %d", len(o.Series), kubelet.MaxReceivers))
 	}
 	errs = append(errs, o.Client.Validate(), o.Decoder.Validate())
 	if err := errors.Join(errs...); err != nil {

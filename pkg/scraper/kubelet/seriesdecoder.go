@@ -4,6 +4,7 @@
 package kubelet
 
 import (
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -48,7 +49,7 @@ type seriesMemory struct {
 
 	// columns is the handles of a new plan, for each feed; claimed has the steps of
 	// the old one that came elsewhere.
-	columns [maxFeeds][]series.Handle
+	columns [MaxReceivers][]series.Handle
 	claimed []bool
 	gone    []series.Handle
 	handles []series.Handle
@@ -112,8 +113,8 @@ type SeriesStream struct {
 	feeds   []*feed
 }
 
-// maxFeeds is how many receivers a stream may have.
-const maxFeeds = 8
+// MaxReceivers is how many receivers a stream may have.
+const MaxReceivers = 8
 
 // Stream is a source of a node that begins to be read. The node's name is kept.
 func (d *SeriesDecoder) Stream(node string, source series.Source) *SeriesStream {
@@ -122,23 +123,25 @@ func (d *SeriesDecoder) Stream(node string, source series.Source) *SeriesStream 
 
 // Attach adds a receiver, which sees all series as new in the next answer.
 func (s *SeriesStream) Attach(receiver series.Receiver) {
-	if len(s.feeds) == maxFeeds {
+	if len(s.feeds) == MaxReceivers {
 		panic("BUG: too many receivers of series")
 	}
 	s.feeds = append(s.feeds, newFeed(receiver))
 }
 
-// Detach ends a receiver, which must have been attached: at is the time, by our
-// clock.
-func (s *SeriesStream) Detach(receiver series.Receiver, at storage.Millis) {
+// Detach ends a receiver: at is the time, by our clock. The error is that it
+// panicked.
+func (s *SeriesStream) Detach(receiver series.Receiver, at storage.Millis) error {
 	i := slices.IndexFunc(s.feeds, func(f *feed) bool { return f.receiver == receiver })
-	if f := s.feeds[i]; f.failed == nil {
-		f.end(at)
+	if i < 0 {
+		return nil // It was let go of.
 	}
+	err := s.feeds[i].end(at)
 	s.feeds = slices.Delete(s.feeds, i, i+1)
 	if len(s.feeds) == 0 {
 		s.plan = seriesPlan{}
 	}
+	return err
 }
 
 // Failed tells all receivers that the source was asked at the given time, by our
@@ -151,14 +154,14 @@ func (s *SeriesStream) Failed(at storage.Millis) {
 	}
 }
 
-// End ends all receivers.
-func (s *SeriesStream) End(at storage.Millis) {
+// End ends all receivers. The error is that one panicked.
+func (s *SeriesStream) End(at storage.Millis) error {
+	var err error
 	for _, f := range s.feeds {
-		if f.failed == nil {
-			f.end(at)
-		}
+		err = errors.Join(err, f.end(at))
 	}
 	s.feeds, s.plan = nil, seriesPlan{}
+	return err
 }
 
 // Broken takes the error of a receiver that panicked, which says how, and drops

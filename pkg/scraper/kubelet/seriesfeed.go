@@ -100,8 +100,14 @@ func (f *feed) fail(at storage.Millis) {
 	f.receiver.Failed(at)
 }
 
-// end says that nothing follows.
-func (f *feed) end(at storage.Millis) {
-	defer f.guard()
-	f.receiver.End(at)
+// end says that nothing follows, unless it failed before.
+func (f *feed) end(at storage.Millis) error {
+	if f.failed != nil {
+		return nil
+	}
+	func() {
+		defer f.guard()
+		f.receiver.End(at)
+	}()
+	return f.failed
 }

@@ -118,6 +118,13 @@ func (r *seriesReading) identify() {
 			r.stats.Opened++
 		}
 	}
+	for _, steps := range w.skipped {
+		for _, claimed := range m.claimed[steps.first:steps.end] {
+			if !claimed {
+				r.stats.Gone++
+			}
+		}
+	}
 	if len(drop) == 0 {
 		return
 	}

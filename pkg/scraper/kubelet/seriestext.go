@@ -78,12 +78,16 @@ func (r *seriesReading) expected(at int) (next int) {
 	if n >= len(rest) || rest[n] != ' ' || maphash.Bytes(r.stream.decoder.seed, rest[:n]) != p.hashes[w.at] {
 		return 0
 	}
-	if p.isIdle(w.at) {
-		w.matched(0, 0) // Nobody asks for its number.
-		return r.lineEnd(at + n)
+	bound := r.stream.decoder.options.MaxLineBytes
+	if p.isIdle(w.at) { // Nobody asks for its number.
+		if next = r.lineEnd(at + n); next-1-at > bound {
+			return 0
+		}
+		w.matched(0, 0)
+		return next
 	}
 	v, t, ok, length := exposition.ScanSample(rest[n:])
-	if length == 0 {
+	if length == 0 || n+length-1 > bound {
 		return 0
 	}
 	if !ok {
