@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // begin is how every file begins; what follows is in line 3.
@@ -45,6 +47,14 @@ remoteWrite:
 	if len(c.RemoteWrite) != 2 || c.RemoteWrite[0].Line != 20 {
 		t.Errorf("remote-write blocks %v", c.RemoteWrite)
 	}
+	for key, line := range map[string]int{"expr": 10, "attach.label": 9, "attach.external": 9, "onMissing": 15, "namespaces": 8} {
+		if got := c.Rules[0].LineOf(key); got != line {
+			t.Errorf("%s is in line %d, want %d", key, got, line)
+		}
+	}
+	for i := range c.Rules {
+		c.Rules[i].lines = nil
+	}
 	if len(c.Refused) != 1 || c.Refused[0].Error() != `c.yaml:18: a rule has no key "colour": its keys are name, attach, expr, window, maxAge, onMissing, onNaN, namespaces` {
 		t.Errorf("left out: %v", c.Refused)
 	}
@@ -55,11 +65,11 @@ remoteWrite:
 		ExternalLabels: map[string]string{"cluster": "production"},
 		Rules: []Rule{
 			{
-				Line: 8, ExprLine: 10, Name: "requests", Attach: Attach{Group: "apps", Resource: "deployments", Label: "deployment"},
+				Line: 8, Name: "requests", Attach: Attach{Group: "apps", Resource: "deployments", Label: "deployment"},
 				Expr:   "sum by (deployment) (\n  rate(requests_total[2m]))\n",
 				Window: 90 * time.Minute, MaxAge: time.Minute, OnMissing: "zero", OnNaN: "omit",
 			},
-			{Line: 17, ExprLine: 17, Name: "queue", Attach: Attach{External: true}, Expr: "up", Namespaces: []string{"*"}},
+			{Line: 17, Name: "queue", Attach: Attach{External: true}, Expr: "up", Namespaces: []string{"*"}},
 		},
 	}
 	if fmt.Sprintf("%+v", c) != fmt.Sprintf("%+v", want) {
@@ -92,12 +102,12 @@ func TestRefused(t *testing.T) {
 		{name: "alias", text: begin + "history: &h {}\nrules: *h\n", want: []string{"c.yaml:4: rules: aliases (*h) are not followed: write the value out"}},
 		{name: "merge", text: begin + "history:\n  <<: {maxBytes: 1Gi}\n", want: []string{`c.yaml:4: history has no key "<<"`}},
 
-		{name: "size", text: begin + "history: {maxBytes: 1 GB}\n", want: []string{`c.yaml:3: maxBytes: "1 GB" is no size: write a number of bytes such as 256Mi`}},
-		{name: "no size", text: begin + "history: {maxBytes: 0}\n", want: []string{`c.yaml:3: maxBytes: "0" cannot be`}},
-		{name: "half a byte", text: begin + "history: {maxBytes: 100m}\n", want: []string{`c.yaml:3: maxBytes: "100m" cannot be`}},
-		{name: "huge", text: begin + "history: {maxBytes: 20E}\n", want: []string{`c.yaml:3: maxBytes: "20E" cannot be`}},
-		{name: "fraction", text: begin + "history: {maxBytes: 1.5}\n", want: []string{"c.yaml:3: maxBytes: must be a number of bytes"}},
-		{name: "source", text: begin + "history: {sources: [cAdvisor, summary, summary]}\n", want: []string{`c.yaml:3: sources: must be one of resource, cadvisor, summary, not "cAdvisor"`, `"summary" comes twice`}},
+		{name: "size", text: begin + "history: {maxBytes: 1 GB}\n", want: []string{`c.yaml:3: history.maxBytes: "1 GB" is no size: write a number of bytes such as 256Mi`}},
+		{name: "no size", text: begin + "history: {maxBytes: 0}\n", want: []string{`c.yaml:3: history.maxBytes: "0" cannot be`}},
+		{name: "half a byte", text: begin + "history: {maxBytes: 100m}\n", want: []string{`c.yaml:3: history.maxBytes: "100m" cannot be`}},
+		{name: "huge", text: begin + "history: {maxBytes: 20E}\n", want: []string{`c.yaml:3: history.maxBytes: "20E" cannot be`}},
+		{name: "fraction", text: begin + "history: {maxBytes: 1.5}\n", want: []string{"c.yaml:3: history.maxBytes: must be a number of bytes"}},
+		{name: "source", text: begin + "history: {sources: [cAdvisor, summary, summary]}\n", want: []string{`c.yaml:3: history.sources: must be one of resource, cadvisor, summary, not "cAdvisor"`, `"summary" comes twice`}},
 
 		{name: "no labels", text: begin + "externalLabels: [a]\n", want: []string{"c.yaml:3: externalLabels: must be label names with their values"}},
 		{name: "labels", text: begin + "externalLabels:\n  a-b: c\n  __name__: c\n  n: 1\n  e: ''\n  d: x\n  d: y\n", want: []string{
@@ -118,7 +128,7 @@ func TestRefused(t *testing.T) {
 		{name: "attached", text: begin + rule + "  namespaces: [a]\n", want: []string{"c.yaml:4: rule a: namespaces are for external metrics"}, rule: true},
 		{name: "invisible", text: begin + "rules:\n- {name: a, attach: {external: true}, expr: up}\n", want: []string{"c.yaml:4: rule a: an external metric is visible in the namespaces that it names"}, rule: true},
 		{name: "both", text: begin + "rules:\n- {name: a, attach: {external: true, resource: pods}, expr: up}\n", want: []string{"c.yaml:4: attach: an external metric is of no object"}, rule: true},
-		{name: "neither", text: begin + "rules:\n- {name: a, attach: {external: no}, expr: up}\n", want: []string{"c.yaml:4: external: must be true or false"}, rule: true},
+		{name: "neither", text: begin + "rules:\n- {name: a, attach: {external: no}, expr: up}\n", want: []string{"c.yaml:4: attach.external: must be true or false"}, rule: true},
 		{name: "unattached", text: begin + "rules:\n- {name: a, attach: {label: pod}, expr: up}\n", want: []string{"c.yaml:4: attach: say what the values are of"}, rule: true},
 		{name: "no text", text: begin + "rules:\n- {name: a, attach: {resource: pods}, expr: 1}\n", want: []string{"c.yaml:4: expr: must be a text: put it in quotes"}, rule: true},
 		{name: "blank", text: begin + "rules:\n- {name: a, attach: {resource: pods}, expr: ' '}\n", want: []string{"c.yaml:4: expr: is empty"}, rule: true},
@@ -174,5 +184,24 @@ func TestDocumentation(t *testing.T) {
 	}
 	if len(c.Refused) > 0 || len(c.Rules) == 0 || len(c.RemoteWrite) == 0 || c.History.MaxBytes == 0 || len(c.ExternalLabels) == 0 {
 		t.Errorf("the example lacks a section, or has a bad rule: %+v", c)
+	}
+}
+
+func TestSame(t *testing.T) {
+	read := func(block string) []*yaml.Node {
+		c, err := Parse("c", []byte(begin+"remoteWrite:\n"+block))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.RemoteWrite
+	}
+	a := read("- url: a\n  list: [1, '2']\n")
+	if !Same(a, read("# Why.\n- {url: \"a\", list: [1, \"2\"]}\n")) {
+		t.Error("another way to write it is not the same")
+	}
+	for _, other := range []string{"", "- {url: b, list: [1, '2']}\n", "- {url: a, list: [1, 2]}\n", "- {url: a}\n", "- {url: a, list: [1, '2']}\n- {}\n"} {
+		if Same(a, read(other)) {
+			t.Errorf("%q is the same", other)
+		}
 	}
 }

@@ -22,6 +22,9 @@ type reader struct {
 	file     string
 	key      string // Whose value is being taken.
 	problems []*Problem
+	// lines has the line of the value of each key in a mapping, after the keys that
+	// it is in and a dot. nil is that nobody asks.
+	lines map[string]int
 }
 
 // A field is a key, and what takes its value.
@@ -71,8 +74,14 @@ func (r *reader) mapping(n *yaml.Node, subject string, fields []field, required 
 		default:
 			seen[key.Value] = key.Line
 			if !isNull(value) {
-				outer := r.key
-				r.key = key.Value
+				outer, path := r.key, key.Value
+				if outer != "" {
+					path = outer + "." + path
+				}
+				if r.lines != nil {
+					r.lines[path] = value.Line
+				}
+				r.key = path
 				fields[at].take(value)
 				r.key = outer
 			}

@@ -4,6 +4,7 @@
 package configfile
 
 import (
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -12,8 +13,10 @@ import (
 // A Rule is one metric that a file defines, as it was written: whether its
 // expression means something is for whoever evaluates it to say.
 type Rule struct {
-	// Line is where the rule begins, ExprLine where its expression does.
-	Line, ExprLine int
+	// Line is where the rule begins, and lines where each of its keys has its value:
+	// see LineOf.
+	Line  int
+	lines map[string]int
 
 	// Name is the metric's.
 	Name string
@@ -42,6 +45,18 @@ type Attach struct {
 	External bool
 }
 
+// LineOf is the line of a key, such as "expr" or "attach.label"; where the rule does
+// not have it, that of what it would be in.
+func (r *Rule) LineOf(key string) int {
+	outer, _, _ := strings.Cut(key, ".")
+	for _, key := range [2]string{key, outer} {
+		if line, ok := r.lines[key]; ok {
+			return line
+		}
+	}
+	return r.Line
+}
+
 // rules reads the list. A rule that cannot be read is left out, and does not keep
 // the others from being read.
 func (r *reader) rules(c *Config) func(*yaml.Node) {
@@ -62,13 +77,11 @@ func (r *reader) rules(c *Config) func(*yaml.Node) {
 
 func (r *reader) rule(n *yaml.Node) Rule {
 	rule := Rule{Line: n.Line}
+	r.lines = map[string]int{}
 	r.mapping(n, "a rule", []field{
 		{"name", r.text(&rule.Name)},
 		{"attach", r.attach(&rule.Attach)},
-		{"expr", func(n *yaml.Node) {
-			rule.ExprLine = n.Line
-			r.text(&rule.Expr)(n)
-		}},
+		{"expr", r.text(&rule.Expr)},
 		{"window", r.duration(&rule.Window)},
 		{"maxAge", r.duration(&rule.MaxAge)},
 		{"onMissing", r.oneOf(&rule.OnMissing, "omit", "ignore", "zero")},
@@ -78,7 +91,7 @@ func (r *reader) rule(n *yaml.Node) Rule {
 	if n.Kind != yaml.MappingNode || len(r.problems) > 0 {
 		return rule
 	}
-	// A block of text begins on the line after its key.
+	rule.lines = r.lines
 	switch {
 	case rule.Attach.External && len(rule.Namespaces) == 0:
 		r.refuse(n, "rule %s: an external metric is visible in the namespaces that it names: add namespaces: [team-a], or [\"*\"] for all", rule.Name)

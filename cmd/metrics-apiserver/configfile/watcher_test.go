@@ -53,21 +53,22 @@ type applier struct {
 	rules   string     // The names in force.
 	calls   int
 	refused []error
+	restart []string
 	err     error
 }
 
-func (a *applier) apply(c *Config) ([]error, error) {
+func (a *applier) apply(c *Config) (Applied, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls++
 	if a.err != nil {
-		return nil, a.err
+		return Applied{}, a.err
 	}
 	a.rules = ""
 	for _, rule := range c.Rules {
 		a.rules += rule.Name
 	}
-	return a.refused, nil
+	return Applied{Refused: a.refused, Restart: a.restart}, nil
 }
 
 // will sets what apply returns from now on.
@@ -75,6 +76,9 @@ func (a *applier) will(refused []error, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.refused, a.err = refused, err
+	if err == nil {
+		a.restart = []string{"remoteWrite"}
+	}
 }
 
 func rulesOf(names ...string) string {
@@ -107,6 +111,8 @@ func TestWatcher(t *testing.T) {
 			t.Helper()
 			time.Sleep(5 * time.Second)
 			synctest.Wait()
+			a.mu.Lock()
+			defer a.mu.Unlock()
 			if a.rules != rules || a.calls != calls {
 				t.Errorf("%s: rules %q after %d calls, want %q after %d", what, a.rules, a.calls, rules, calls)
 			}
@@ -120,7 +126,10 @@ metrics_apiserver_config_last_reload_success_timestamp_seconds %v
 # HELP metrics_apiserver_config_refused_rules [ALPHA] Rules of the configuration in force that were left out; the log says why.
 # TYPE metrics_apiserver_config_refused_rules gauge
 metrics_apiserver_config_refused_rules %d
-`, successful, float64(at.UnixNano())/1e9, refused)
+# HELP metrics_apiserver_config_restart_needed [ALPHA] Keys of the configuration file whose new values come into force with a restart only; the log names them.
+# TYPE metrics_apiserver_config_restart_needed gauge
+metrics_apiserver_config_restart_needed %d
+`, successful, float64(at.UnixNano())/1e9, refused, len(a.restart))
 			if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
 				t.Errorf("%s: %v", what, err)
 			}
