@@ -11,11 +11,6 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
-// Rings is what has the newest samples: a [series.Recent].
-type Rings interface {
-	Select(namespace, name string, match func(series.Labels) bool, from, to storage.Millis, each func(series.Points) bool)
-}
-
 // A Reader asks rings, and history for what was before the rings' beginning. It is
 // safe for concurrent use.
 //
@@ -23,14 +18,14 @@ type Rings interface {
 // rule came; so once a rule is older than what it looks back, nobody asks the
 // history for it any more.
 type Reader struct {
-	rings   Rings
+	*series.Recent
 	history *Store
 	began   atomic.Pointer[map[string]storage.Millis]
 }
 
 // NewReader reads rings and history. Until Began says otherwise, rings have all.
-func NewReader(rings Rings, history *Store) *Reader {
-	r := &Reader{rings: rings, history: history}
+func NewReader(rings *series.Recent, history *Store) *Reader {
+	r := &Reader{Recent: rings, history: history}
 	r.began.Store(&map[string]storage.Millis{})
 	return r
 }
@@ -70,7 +65,7 @@ func (r *Reader) needs(name string, from storage.Millis) bool {
 // Select is as series.Recent.Select. Each series comes once.
 func (r *Reader) Select(namespace, name string, match func(series.Labels) bool, from, to storage.Millis, each func(series.Points) bool) {
 	if !r.needs(name, from) {
-		r.rings.Select(namespace, name, match, from, to, each)
+		r.Recent.Select(namespace, name, match, from, to, each)
 		return
 	}
 	older := newParts()
@@ -79,11 +74,11 @@ func (r *Reader) Select(namespace, name string, match func(series.Labels) bool, 
 		return true
 	})
 	if len(older.byLabels) == 0 {
-		r.rings.Select(namespace, name, match, from, to, each)
+		r.Recent.Select(namespace, name, match, from, to, each)
 		return
 	}
 	more := true
-	r.rings.Select(namespace, name, match, from, to, func(p series.Points) bool {
+	r.Recent.Select(namespace, name, match, from, to, func(p series.Points) bool {
 		if before := older.take(p.Labels); before != nil {
 			end, _ := slices.BinarySearch(before.Times, p.Times[0])
 			p.Times = append(before.Times[:end:end], p.Times...)
