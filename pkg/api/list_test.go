@@ -261,6 +261,8 @@ func newCrowd(t testing.TB, count, namespaces int) *Source {
 		}
 	}
 	source.Usage = usage
+	// In no order, as they come from a reflector's first list.
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(pods), func(i, j int) { pods[i], pods[j] = pods[j], pods[i] })
 	if err := source.Pods.Replace(pods, ""); err != nil {
 		t.Fatal(err)
 	}

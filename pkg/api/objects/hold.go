@@ -5,6 +5,7 @@ package objects
 
 import (
 	"encoding/binary"
+	"strings"
 	"sync/atomic"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
@@ -67,6 +68,14 @@ type partInterners struct {
 // the pod that was there.
 func (i *partInterners) hold(place *heldPod, pod *Pod) {
 	before := place.shared()
+	name := ""
+	if was := place.pod.Load(); was != nil {
+		name = was.Name
+	} else {
+		// A copy, near the copies before and after it: what was decoded lies
+		// among all that is not kept.
+		name = strings.Clone(pod.Name)
+	}
 	containers := i.containers.intern(containersKey(pod.Containers), pod.Containers)
 	node := i.nodes.intern(pod.Node, nil)
 	if node.value == nil { // nobody else holds it yet
@@ -78,7 +87,7 @@ func (i *partInterners) hold(place *heldPod, pod *Pod) {
 	place.node.Store(node)
 	place.pod.Store(&Pod{
 		Namespace:   place.namespace.value,
-		Name:        pod.Name,
+		Name:        name,
 		Labels:      place.labels.value,
 		Node:        node.key,
 		Started:     pod.Started,
