@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -29,7 +30,6 @@ import (
 	metricsv1 "k8s.io/metrics/pkg/apis/metrics/v1"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -198,30 +198,38 @@ func (r *responses) ProcessEvents(events ...*auditinternal.Event) bool {
 	return true
 }
 
-// TestUsageLog reads back what was logged, in blocks of all fillings.
+// TestUsageLog reads back what was logged.
 func TestUsageLog(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	const at storage.Millis = 1_767_323_045_678
-	for range 20 {
+	for range 50 {
 		var log usageLog
-		want := make([]storage.PodUsage, r.IntN(1<<r.IntN(12)))
+		if r.IntN(2) == 0 {
+			log = newUsageLog(r.IntN(100))
+		}
+		want := make([]storage.PodUsage, r.IntN(1<<r.IntN(10)))
+		pods := make([]*objects.Pod, len(want))
 		for i := range want {
-			want[i] = storage.PodUsage{Time: at - storage.Millis(r.IntN(1<<20)-r.IntN(1<<12)), Window: storage.Millis(r.IntN(1 << 20))}
-			for range r.IntN(4) {
-				c := storage.ContainerUsage{Name: strings.Repeat("c", r.IntN(300)), CPU: r.Uint64() >> r.IntN(64), Memory: r.Uint64() >> r.IntN(64)}
-				if c.HasSwap = r.IntN(2) == 0; c.HasSwap {
+			pods[i] = &objects.Pod{Name: fmt.Sprint(i), Containers: &objects.Containers{}}
+			for range r.IntN(1 << r.IntN(9)) {
+				pods[i].Containers.Statuses = append(pods[i].Containers.Statuses, storage.ContainerStatus{Name: fmt.Sprint(r.IntN(100))})
+			}
+			want[i] = storage.PodUsage{Time: at - storage.Millis(r.IntN(1<<20)-r.IntN(1<<12)), Window: storage.Millis(r.IntN(math.MaxInt32))}
+			for range r.IntN(1 << r.IntN(7)) {
+				c := storage.ContainerUsage{Name: fmt.Sprint(r.IntN(100)), CPU: r.Uint64() >> r.IntN(64), Memory: r.Uint64() >> r.IntN(64)}
+				if c.HasSwap = r.IntN(2) == 0; c.HasSwap && r.IntN(2) == 0 {
 					c.Swap = r.Uint64() >> r.IntN(64)
 				}
 				want[i].Containers = append(want[i].Containers, c)
 			}
-			log.add(at, &want[i])
+			log.add(pods[i], &want[i])
 		}
 		for range 2 { // any number of times
 			i := 0
-			for item := range log.all(at, &wire.Item{}) {
-				if item.Time != want[i].Time || item.Window != want[i].Window || !slices.Equal(item.Containers, want[i].Containers) {
+			for item := range log.items {
+				if item.Name != pods[i].Name || item.Time != want[i].Time || item.Window != want[i].Window || !slices.Equal(item.Containers, want[i].Containers) {
 					t.Fatalf("%d: %+v, want %+v", i, item, want[i])
 				}
 				i++

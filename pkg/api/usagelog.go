@@ -4,118 +4,131 @@
 package api
 
 import (
-	"encoding/binary"
-	"iter"
-	"strings"
+	"math"
 
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
-// usageLog is the usage of many pods, one after the other, in a quarter of the
-// memory that storage.PodUsage takes: some 50 bytes a pod of two containers, and
-// not a pointer. A list of all pods is thus a snapshot for little, and ten at
-// once are no burden. The zero usageLog is empty.
+// usageLog is pods and the usage of each, one after the other, in half of the
+// memory that storage.PodUsage takes: 58 bytes a pod of two containers. A list of
+// all pods is thus a snapshot for little, and ten at once are no burden. The zero
+// usageLog is empty.
 //
-// It is held in blocks, so that it grows without copying; blocks are strings, so
-// that the names in them need no copies.
+// Names of containers are those that the pods themselves have, by their index.
+// What hardly any container has (swap in use, a name that the pod's status does
+// not mention) is in columns of its own.
 type usageLog struct {
-	full []string
-	open strings.Builder
-	// record is where each record is made.
-	record []byte
+	pods    []*objects.Pod
+	samples []loggedSample
+	// heads and amounts are parallel: the containers of one pod after the other.
+	heads   []loggedHead
+	amounts []loggedAmount
+	// swap is that of the heads with headSwap, names those of headNamed.
+	swap  []uint64
+	names []string
 }
 
-// blockSize is from how many bytes on a new block is begun.
-const blockSize = 32 << 10
+// loggedSample is a pod's sample.
+type loggedSample struct {
+	time       storage.Millis
+	window     int32 // storage.Options.Validate keeps it from overflowing
+	containers int32
+}
 
-// add adds the usage of one pod; at is near the time of all.
-func (l *usageLog) add(at storage.Millis, usage *storage.PodUsage) {
-	r := l.record[:0]
-	r = binary.AppendVarint(r, int64(at-usage.Time))
-	r = binary.AppendVarint(r, int64(usage.Window))
-	r = binary.AppendUvarint(r, uint64(len(usage.Containers)))
+// loggedAmount is what a container uses.
+type loggedAmount struct{ cpu, memory uint64 }
+
+// loggedHead is the index of a container in its pod's statuses, headNamed where
+// it is not there, and flags.
+type loggedHead uint8
+
+const (
+	headNamed    loggedHead = 1<<6 - 1
+	headSwap     loggedHead = 1 << 6 // The container has swap in use.
+	headReported loggedHead = 1 << 7 // Its node reports swap.
+)
+
+// newUsageLog has room for so many pods of two containers.
+func newUsageLog(pods int) usageLog {
+	return usageLog{
+		pods:    make([]*objects.Pod, 0, pods),
+		samples: make([]loggedSample, 0, pods),
+		heads:   make([]loggedHead, 0, 2*pods),
+		amounts: make([]loggedAmount, 0, 2*pods),
+	}
+}
+
+// add adds the usage of one pod.
+func (l *usageLog) add(pod *objects.Pod, usage *storage.PodUsage) {
+	l.pods = append(l.pods, pod)
+	l.samples = append(l.samples, loggedSample{
+		time:       usage.Time,
+		window:     int32(min(usage.Window, math.MaxInt32)),
+		containers: int32(len(usage.Containers)),
+	})
+	statuses := pod.Containers.Statuses
 	for i := range usage.Containers {
 		c := &usage.Containers[i]
-		swap := uint64(0)
-		if c.HasSwap {
-			swap = 1
+		head := headOf(statuses, c.Name, i)
+		if head == headNamed {
+			l.names = append(l.names, c.Name)
 		}
-		r = binary.AppendUvarint(r, uint64(len(c.Name))<<1|swap)
-		r = append(r, c.Name...)
-		r = binary.AppendUvarint(r, c.CPU)
-		r = binary.AppendUvarint(r, c.Memory)
 		if c.HasSwap {
-			r = binary.AppendUvarint(r, c.Swap)
+			head |= headReported
 		}
+		if c.Swap != 0 {
+			head |= headSwap
+			l.swap = append(l.swap, c.Swap)
+		}
+		l.heads = append(l.heads, head)
+		l.amounts = append(l.amounts, loggedAmount{cpu: c.CPU, memory: c.Memory})
 	}
-	l.record = r
-	if l.open.Len() > 0 && l.open.Len()+len(r) > blockSize {
-		l.full = append(l.full, l.open.String())
-		l.open = strings.Builder{}
-		l.open.Grow(blockSize)
-	}
-	l.open.Write(r)
 }
 
-// all fills the item it is given with one record after the other: the fields of
-// the sample. Records are those that there were at its start.
-func (l *usageLog) all(at storage.Millis, item *wire.Item) iter.Seq[*wire.Item] {
-	return func(yield func(*wire.Item) bool) {
-		for i := range len(l.full) + 1 {
-			block := logReader(l.open.String())
-			if i < len(l.full) {
-				block = logReader(l.full[i])
+// headOf is the head of a container of that name, whose status is mostly at
+// guess.
+func headOf(statuses []storage.ContainerStatus, name string, guess int) loggedHead {
+	if guess < min(len(statuses), int(headNamed)) && statuses[guess].Name == name {
+		return loggedHead(guess)
+	}
+	for i := range statuses[:min(len(statuses), int(headNamed))] {
+		if statuses[i].Name == name {
+			return loggedHead(i)
+		}
+	}
+	return headNamed
+}
+
+// items is the usage as items of a list, in one place one after the other.
+func (l *usageLog) items(yield func(*wire.Item) bool) {
+	item := wire.Item{Containers: make([]storage.ContainerUsage, 0, 4)}
+	heads, amounts, swap, names := l.heads, l.amounts, l.swap, l.names
+	for i, pod := range l.pods {
+		if i%fetched == 0 {
+			fetch(l.pods[i:min(i+fetched, len(l.pods))])
+		}
+		sample := &l.samples[i]
+		item.Namespace, item.Name, item.Labels = pod.Namespace, pod.Name, pod.Labels
+		item.Time, item.Window = sample.time, storage.Millis(sample.window)
+		item.Containers = item.Containers[:0]
+		n := int(sample.containers)
+		for j, head := range heads[:n] {
+			c := storage.ContainerUsage{CPU: amounts[j].cpu, Memory: amounts[j].memory, HasSwap: head&headReported != 0}
+			if index := head & headNamed; index != headNamed {
+				c.Name = pod.Containers.Statuses[index].Name
+			} else {
+				c.Name, names = names[0], names[1:]
 			}
-			for block != "" {
-				block.read(at, item)
-				if !yield(item) {
-					return
-				}
+			if head&headSwap != 0 {
+				c.Swap, swap = swap[0], swap[1:]
 			}
+			item.Containers = append(item.Containers, c)
 		}
-	}
-}
-
-// logReader is what is left of a block.
-type logReader string
-
-func (r *logReader) read(at storage.Millis, item *wire.Item) {
-	item.Time = at - storage.Millis(r.varint())
-	item.Window = storage.Millis(r.varint())
-	item.Containers = item.Containers[:0]
-	for range r.uvarint() {
-		head := r.uvarint()
-		c := storage.ContainerUsage{Name: r.text(int(head >> 1)), HasSwap: head&1 != 0}
-		c.CPU = r.uvarint()
-		c.Memory = r.uvarint()
-		if c.HasSwap {
-			c.Swap = r.uvarint()
-		}
-		item.Containers = append(item.Containers, c)
-	}
-}
-
-func (r *logReader) text(size int) string {
-	text := string((*r)[:size])
-	*r = (*r)[size:]
-	return text
-}
-
-func (r *logReader) varint() int64 {
-	v := r.uvarint()
-	return int64(v>>1) ^ -int64(v&1)
-}
-
-func (r *logReader) uvarint() uint64 {
-	s := *r
-	v := uint64(0)
-	for i, shift := 0, 0; ; i, shift = i+1, shift+7 {
-		b := s[i]
-		v |= uint64(b&0x7f) << shift
-		if b < 0x80 {
-			*r = s[i+1:]
-			return v
+		heads, amounts = heads[n:], amounts[n:]
+		if !yield(&item) {
+			return
 		}
 	}
 }

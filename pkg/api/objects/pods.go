@@ -81,13 +81,8 @@ func (p *Pods) Find(namespace, name string) storage.KnownPod {
 // are when their turn comes.
 func (p *Pods) All(namespace string) iter.Seq[*Pod] {
 	return func(yield func(*Pod) bool) {
-		for _, held := range p.sorted(namespace) {
-			for _, h := range held {
-				if !yield(h.pod.Load()) {
-					return
-				}
-			}
-		}
+		all := Run{parts: p.sorted(namespace)}
+		all.All()(yield)
 	}
 }
 

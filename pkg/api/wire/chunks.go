@@ -23,12 +23,13 @@ const (
 // Writer writes lists. It keeps a few buffers for those that come. The zero
 // Writer is ready, and may be used concurrently.
 type Writer struct {
-	buffers sync.Pool // of *Chunks
+	buffers sync.Pool // of *[]byte
 }
 
-// Write writes list to w. The only errors are those of w.
+// Write writes list to w. The only errors are those of w. A list of several runs
+// is encoded ahead of w, see ahead; any other is encoded and written in turn.
 func (p *Writer) Write(w io.Writer, list *List, encoding Encoding) error {
-	return p.Stream(w, func(out *Chunks) {
+	encode := func(out *Chunks) {
 		switch encoding {
 		case JSON:
 			writeJSON(out, list)
@@ -37,31 +38,44 @@ func (p *Writer) Write(w io.Writer, list *List, encoding Encoding) error {
 		default:
 			panic("BUG: no such encoding")
 		}
-	})
+	}
+	if len(list.Runs) > 1 {
+		return p.ahead(w, encode)
+	}
+	return p.Stream(w, encode)
 }
 
 // Stream writes to w what encode puts into the Chunks, which encode does not
 // keep. The only errors are those of w.
 func (p *Writer) Stream(w io.Writer, encode func(*Chunks)) error {
-	out, ok := p.buffers.Get().(*Chunks)
-	if !ok {
-		out = &Chunks{buf: make([]byte, 0, bufferSize)}
-	}
-	out.w = w
+	out := &Chunks{w: w, buf: p.buffer()}
 	encode(out)
 	out.flush()
-	err := out.err
-	if cap(out.buf) <= maxPooled {
-		*out = Chunks{buf: out.buf[:0]}
-		p.buffers.Put(out)
+	p.keep(out.buf)
+	return out.err
+}
+
+// buffer is an empty buffer.
+func (p *Writer) buffer() []byte {
+	if kept, ok := p.buffers.Get().(*[]byte); ok {
+		return (*kept)[:0]
 	}
-	return err
+	return make([]byte, 0, bufferSize)
+}
+
+// keep takes a buffer back.
+func (p *Writer) keep(buf []byte) {
+	if size := cap(buf); size > 0 && size <= maxPooled {
+		p.buffers.Put(&buf)
+	}
 }
 
 // Chunks gathers what is encoded and writes it in chunks. It is not for
 // concurrent use.
 type Chunks struct {
-	w io.Writer
+	// w is what chunks are written to; where it is nil, they are passed to relay.
+	w     io.Writer
+	relay *relay
 	// buf is appended to, and given to Put then.
 	buf []byte
 	// err is the first error of w, after which nothing is written.
@@ -83,8 +97,13 @@ func (c *Chunks) Put(buf []byte) bool {
 }
 
 func (c *Chunks) flush() {
-	if c.err == nil && len(c.buf) > 0 {
+	switch {
+	case c.err != nil || len(c.buf) == 0:
+		c.buf = c.buf[:0]
+	case c.relay != nil:
+		c.buf, c.err = c.relay.pass(c.buf)
+	default:
 		_, c.err = c.w.Write(c.buf)
+		c.buf = c.buf[:0]
 	}
-	c.buf = c.buf[:0]
 }

@@ -3,7 +3,9 @@
 
 package wire
 
-import "github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+import (
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
 
 // writeJSON writes list as encoding/json does the typed list, new line and all.
 func writeJSON(out *Chunks, list *List) {
@@ -16,7 +18,7 @@ func writeJSON(out *Chunks, list *List) {
 
 	encoder := newJSONEncoder(list)
 	first := true
-	for item := range list.Items {
+	for item := range list.items {
 		if !first {
 			buf = append(buf, ',')
 		}
@@ -29,22 +31,31 @@ func writeJSON(out *Chunks, list *List) {
 	out.Put(append(buf, "]}\n"...))
 }
 
-// jsonEncoder keeps what items have in common with the one before.
+// jsonEncoder keeps what items have in common with the one before: the pods of a
+// workload follow upon each other in most lists.
 type jsonEncoder struct {
 	kind Kind
 	// created is the field creationTimestamp.
 	created []byte
-	// labels is that of the last item in both forms: the pods of a workload,
-	// which share theirs, follow upon each other in most lists.
-	labels struct {
-		of    Labels
-		field []byte
+	// common is what lies between the name and the timestamp of the last item.
+	common struct {
+		namespace string
+		labels    Labels
+		text      []byte // nil: there was no item yet
 	}
-	// time is that of the last item, in seconds, in both forms.
-	time struct {
-		of    storage.Millis
-		field []byte
+	// minute is the timestamp of the last item, but for its seconds.
+	minute struct {
+		of   storage.Millis
+		text []byte
 	}
+	// containers has what lies before the numbers of each container.
+	containers []jsonContainer
+}
+
+// jsonContainer is what lies before the numbers of a container of that name.
+type jsonContainer struct {
+	name string
+	text []byte // nil: there was no container yet
 }
 
 func newJSONEncoder(list *List) *jsonEncoder {
@@ -59,39 +70,25 @@ func (e *jsonEncoder) append(dst []byte, item *Item) []byte {
 		dst = append(dst, `"name":`...)
 		dst = append(AppendString(dst, item.Name), ',')
 	}
-	if item.Namespace != "" {
-		dst = append(dst, `"namespace":`...)
-		dst = append(AppendString(dst, item.Namespace), ',')
-	}
-	dst = append(dst, e.created...)
-	if item.Labels != "" {
-		dst = append(dst, e.labelsField(item.Labels)...)
-	}
-	dst = append(dst, `},"timestamp":`...)
-	dst = append(dst, e.timeValue(item.Time)...)
+	dst = append(dst, e.commonText(item)...)
+	dst = e.appendTime(dst, item.Time)
 	dst = append(dst, `,"window":`...)
 	dst = appendDuration(dst, item.Window)
 	if e.kind == NodeMetrics {
-		dst = append(dst, ',')
-		dst = appendUsage(dst, &item.Containers[0])
-		return append(dst, '}')
+		dst = append(dst, `,"usage":{"cpu":"`...)
+		return append(appendAmounts(dst, &item.Containers[0]), '}')
 	}
 	dst = append(dst, `,"containers":[`...)
 	for i := range item.Containers {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
 		container := &item.Containers[i]
-		dst = append(dst, `{"name":`...)
-		dst = append(AppendString(dst, container.Name), ',')
-		dst = append(appendUsage(dst, container), '}')
+		dst = append(dst, e.containerText(i, container.Name)...)
+		dst = append(appendAmounts(dst, container), '}')
 	}
 	return append(dst, "]}"...)
 }
 
-// appendUsage is the field usage; its keys are in order.
-func appendUsage(dst []byte, usage *storage.ContainerUsage) []byte {
-	dst = append(dst, `"usage":{"cpu":"`...)
+// appendAmounts is what follows upon `"usage":{"cpu":"`; the keys are in order.
+func appendAmounts(dst []byte, usage *storage.ContainerUsage) []byte {
 	dst = cpuQuantity(usage.CPU).append(dst)
 	dst = append(dst, `","memory":"`...)
 	dst = bytesQuantity(usage.Memory).append(dst)
@@ -102,34 +99,63 @@ func appendUsage(dst []byte, usage *storage.ContainerUsage) []byte {
 	return append(dst, `"}`...)
 }
 
-// labelsField is the field labels, with the comma before it.
-func (e *jsonEncoder) labelsField(labels Labels) []byte {
-	if labels == e.labels.of { // quick where they are shared: the same bytes
-		return e.labels.field
+// commonText is what lies between the name and the timestamp of item.
+func (e *jsonEncoder) commonText(item *Item) []byte {
+	c := &e.common
+	// Quick where labels are shared: they are the same bytes then.
+	if c.text != nil && item.Labels == c.labels && item.Namespace == c.namespace {
+		return c.text
 	}
-	field := e.labels.field[:0]
-	field = append(field, `,"labels":{`...)
-	first := true
-	for key, value := range labels.All() {
-		if !first {
-			field = append(field, ',')
+	text := c.text[:0]
+	if item.Namespace != "" {
+		text = append(text, `"namespace":`...)
+		text = append(AppendString(text, item.Namespace), ',')
+	}
+	text = append(text, e.created...)
+	if item.Labels != "" {
+		text = append(text, `,"labels":{`...)
+		for key, value := range item.Labels.All() {
+			text = append(AppendString(text, key), ':')
+			text = append(AppendString(text, value), ',')
 		}
-		first = false
-		field = append(AppendString(field, key), ':')
-		field = AppendString(field, value)
+		text[len(text)-1] = '}' // in the place of the last comma
 	}
-	field = append(field, '}')
-	e.labels.of, e.labels.field = labels, field
-	return field
+	text = append(text, `},"timestamp":`...)
+	c.namespace, c.labels, c.text = item.Namespace, item.Labels, text
+	return text
 }
 
-// timeValue is AppendTime of a moment.
-func (e *jsonEncoder) timeValue(m storage.Millis) []byte {
+// appendTime is AppendTime.
+func (e *jsonEncoder) appendTime(dst []byte, m storage.Millis) []byte {
 	if m <= 0 {
-		return AppendTime(e.time.field[:0], m)
+		return AppendTime(dst, m)
 	}
-	if second := m / 1000; second != e.time.of {
-		e.time.of, e.time.field = second, AppendTime(e.time.field[:0], m)
+	second := m / 1000
+	if minute := second / 60; minute != e.minute.of || e.minute.text == nil {
+		text := AppendTime(e.minute.text[:0], m)
+		e.minute.of, e.minute.text = minute, text[:len(text)-len(`00Z"`)]
 	}
-	return e.time.field
+	second %= 60
+	dst = append(dst, e.minute.text...)
+	return append(dst, '0'+byte(second/10), '0'+byte(second%10), 'Z', '"')
+}
+
+// containerText is what lies before the numbers of the i-th container of an item.
+func (e *jsonEncoder) containerText(i int, name string) []byte {
+	if i == len(e.containers) {
+		e.containers = append(e.containers, jsonContainer{})
+	}
+	c := &e.containers[i]
+	if c.text != nil && c.name == name {
+		return c.text
+	}
+	text := c.text[:0]
+	if i > 0 {
+		text = append(text, ',')
+	}
+	text = append(text, `{"name":`...)
+	text = AppendString(text, name)
+	text = append(text, `,"usage":{"cpu":"`...)
+	c.name, c.text = name, text
+	return text
 }

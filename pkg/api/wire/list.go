@@ -28,9 +28,24 @@ type List struct {
 	Kind    Kind
 	// Created is every item's creationTimestamp; it must not be 0.
 	Created storage.Millis
-	// Items may be gone through more than once, and is the same each time. An
-	// item is read before the next is asked for.
-	Items iter.Seq[*Item]
+	// Runs is the items, one run after the other. A run may be gone through more
+	// than once, and is the same each time; several may be at once. An item is
+	// read before the next is asked for.
+	Runs []iter.Seq[*Item]
+}
+
+// items is all items.
+func (l *List) items(yield func(*Item) bool) {
+	more := true
+	each := func(item *Item) bool {
+		more = yield(item)
+		return more
+	}
+	for _, run := range l.Runs {
+		if run(each); !more {
+			return
+		}
+	}
 }
 
 // Item is one item of a list.

@@ -127,7 +127,8 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-// TestWriteDoesNotAllocate: a longer list takes no more allocations.
+// TestWriteDoesNotAllocate: a longer list takes no more allocations but some for
+// each run.
 func TestWriteDoesNotAllocate(t *testing.T) {
 	var writer Writer
 	items := make([]Item, 5_000)
@@ -147,8 +148,8 @@ func TestWriteDoesNotAllocate(t *testing.T) {
 				}
 			})
 		}
-		if a, b := allocations(&few), allocations(&many); b > a+2 {
-			t.Errorf("%v allocations for one item, %v for %d", a, b, len(items))
+		if a, b := allocations(&few), allocations(&many); b > a+float64(10+12*len(many.Runs)) {
+			t.Errorf("%v allocations for one item, %v for %d in %d runs", a, b, len(items), len(many.Runs))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/internal/crew"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -55,17 +56,26 @@ const (
 )
 
 // writeProtobuf writes list as the generated code does the typed list, in the
-// envelope that Kubernetes puts around every object.
+// envelope that Kubernetes puts around every object. The envelope says how long
+// the list is, so its items are measured first, several runs at once.
 func writeProtobuf(out *Chunks, list *List) {
-	encoder := newProtobufEncoder(list)
+	sizes := make([]int, len(list.Runs))
+	crew.Each(len(list.Runs), func(i int) {
+		encoder, size := newProtobufEncoder(list), 0
+		for item := range list.Runs[i] {
+			size += FieldSize(encoder.measure(item).total)
+		}
+		sizes[i] = size
+	})
 	size := FieldSize(len(EmptyListMeta))
-	for item := range list.Items {
-		size += FieldSize(encoder.measure(item).total)
+	for _, one := range sizes {
+		size += one
 	}
 
 	buf := AppendEnvelope(out.buf, group+"/"+list.Version, string(list.Kind)+"List", size)
 	buf = AppendField(buf, listMetaTag, EmptyListMeta)
-	for item := range list.Items {
+	encoder := newProtobufEncoder(list)
+	for item := range list.items {
 		if !out.Put(encoder.append(buf, item)) {
 			return
 		}
@@ -84,11 +94,17 @@ func AppendEnvelope(dst []byte, apiVersion, kind string, size int) []byte {
 	return AppendLength(dst, unknownRawTag, size)
 }
 
-// protobufEncoder has what all items of a list have in common.
+// protobufEncoder keeps what items have in common: all, or with the one before.
 type protobufEncoder struct {
 	kind Kind
 	// fixed is what lies between an item's namespace and labels.
 	fixed []byte
+	// common is what follows upon the name in the metadata of the last item.
+	common struct {
+		namespace string
+		labels    Labels
+		bytes     []byte // nil: there was no item yet
+	}
 	// usage is what measure found of each container, for append.
 	usage []usageQuantities
 }
@@ -101,6 +117,21 @@ func newProtobufEncoder(list *List) *protobufEncoder {
 	e.fixed = append(e.fixed, metaGenerationTag, 0)
 	e.fixed = AppendTimestamp(e.fixed, metaCreatedTag, list.Created)
 	return e
+}
+
+// commonBytes is what follows upon the name in the metadata of item.
+func (e *protobufEncoder) commonBytes(item *Item) []byte {
+	c := &e.common
+	// Quick where labels are shared: they are the same bytes then.
+	if c.bytes != nil && item.Labels == c.labels && item.Namespace == c.namespace {
+		return c.bytes
+	}
+	b := append(c.bytes[:0], metaGenerateTag, 0)
+	b = AppendField(b, metaNamespaceTag, item.Namespace)
+	b = append(b, e.fixed...)
+	b = append(b, item.Labels...)
+	c.namespace, c.labels, c.bytes = item.Namespace, item.Labels, b
+	return b
 }
 
 // itemSizes is the sizes that an item's encoding has to say, less those that are
@@ -118,7 +149,7 @@ func (e *protobufEncoder) containers(item *Item) []storage.ContainerUsage {
 // measure is the sizes of what append appends for item, without the item's own
 // tag and length.
 func (e *protobufEncoder) measure(item *Item) itemSizes {
-	meta := FieldSize(len(item.Name)) + 2 + FieldSize(len(item.Namespace)) + len(e.fixed) + len(item.Labels)
+	meta := FieldSize(len(item.Name)) + len(e.commonBytes(item))
 	total := FieldSize(meta) + FieldSize(TimestampSize(item.Time)) + FieldSize(durationSize(item.Window))
 	containers := e.containers(item)
 	e.usage = slices.Grow(e.usage[:0], len(containers))[:len(containers)]
@@ -141,10 +172,7 @@ func (e *protobufEncoder) append(dst []byte, item *Item) []byte {
 
 	dst = AppendLength(dst, itemMetaTag, sizes.meta)
 	dst = AppendField(dst, metaNameTag, item.Name)
-	dst = append(dst, metaGenerateTag, 0)
-	dst = AppendField(dst, metaNamespaceTag, item.Namespace)
-	dst = append(dst, e.fixed...)
-	dst = append(dst, item.Labels...)
+	dst = append(dst, e.commonBytes(item)...)
 
 	dst = AppendTimestamp(dst, itemTimeTag, item.Time)
 	dst = AppendLength(dst, itemWindowTag, durationSize(item.Window))
@@ -172,38 +200,39 @@ type usageQuantities struct {
 	total             int
 }
 
+// The entries of the map of usage but for the number and its suffix. The lengths
+// in an entry are all below 128, a byte each: a quantity has at most 19 digits
+// and a suffix of at most two bytes.
+const (
+	cpuEntrySize    = 2 + 2 + len("cpu") + 2 + 2
+	memoryEntrySize = 2 + 2 + len("memory") + 2 + 2
+	swapEntrySize   = 2 + 2 + len("swap") + 2 + 2
+)
+
 // measure makes u that of a container or a node.
 func (u *usageQuantities) measure(usage *storage.ContainerUsage) {
 	u.cpu, u.memory = cpuQuantity(usage.CPU), bytesQuantity(usage.Memory)
-	u.total = quantityEntrySize("cpu", u.cpu) + quantityEntrySize("memory", u.memory)
+	u.total = cpuEntrySize + u.cpu.size() + memoryEntrySize + u.memory.size()
 	if u.hasSwap = usage.HasSwap; u.hasSwap {
 		u.swap = bytesQuantity(usage.Swap)
-		u.total += quantityEntrySize("swap", u.swap)
+		u.total += swapEntrySize + u.swap.size()
 	}
 }
 
 // append appends the entries of the map of usage, sorted by key.
 func (u *usageQuantities) append(dst []byte, tag byte) []byte {
-	dst = appendQuantityEntry(dst, tag, "cpu", u.cpu)
-	dst = appendQuantityEntry(dst, tag, "memory", u.memory)
+	size := byte(u.cpu.size())
+	dst = append(dst, tag, byte(cpuEntrySize-2)+size, keyTag, 3, 'c', 'p', 'u', valueTag, 2+size, quantityTag, size)
+	dst = u.cpu.append(dst)
+	size = byte(u.memory.size())
+	dst = append(dst, tag, byte(memoryEntrySize-2)+size, keyTag, 6, 'm', 'e', 'm', 'o', 'r', 'y', valueTag, 2+size, quantityTag, size)
+	dst = u.memory.append(dst)
 	if u.hasSwap {
-		dst = appendQuantityEntry(dst, tag, "swap", u.swap)
+		size = byte(u.swap.size())
+		dst = append(dst, tag, byte(swapEntrySize-2)+size, keyTag, 4, 's', 'w', 'a', 'p', valueTag, 2+size, quantityTag, size)
+		dst = u.swap.append(dst)
 	}
 	return dst
-}
-
-// The lengths in an entry are all below 128, a byte each: a quantity has at most
-// 19 digits and a suffix.
-
-// quantityEntrySize is of an entry with its tag.
-func quantityEntrySize(key string, q quantity) int { return 2 + 2 + len(key) + 2 + 2 + q.size() }
-
-func appendQuantityEntry(dst []byte, tag byte, key string, q quantity) []byte {
-	size := byte(q.size())
-	dst = append(dst, tag, 2+byte(len(key))+2+2+size, keyTag, byte(len(key)))
-	dst = append(dst, key...)
-	dst = append(dst, valueTag, 2+size, quantityTag, size)
-	return q.append(dst)
 }
 
 // TimestampSize is the size of a metav1.Time's content: none is an empty message.

@@ -6,7 +6,6 @@ package wire
 import (
 	"math"
 	"math/bits"
-	"strconv"
 )
 
 // A quantity is written in its canonical form: with the largest suffix with
@@ -57,7 +56,39 @@ func bytesQuantity(size uint64) quantity {
 }
 
 func (q quantity) append(dst []byte) []byte {
-	return append(strconv.AppendUint(dst, q.number, 10), q.suffix...)
+	dst = appendDigits(dst, q.number)
+	for i := range len(q.suffix) { // less than the call for a copy
+		dst = append(dst, q.suffix[i])
+	}
+	return dst
+}
+
+// pairs is the numbers from 0 to 99, two digits each.
+const pairs = "00010203040506070809101112131415161718192021222324" +
+	"25262728293031323334353637383940414243444546474849" +
+	"50515253545556575859606162636465666768697071727374" +
+	"75767778798081828384858687888990919293949596979899"
+
+// appendDigits is strconv.AppendUint to the base of 10. It puts digits where they
+// belong, with none to be copied: see BenchmarkAppendDigits.
+func appendDigits(dst []byte, n uint64) []byte {
+	if n < 10 {
+		return append(dst, '0'+byte(n))
+	}
+	at := len(dst) + digits(n)
+	dst = append(dst, "00000000000000000000"...)[:at]
+	for n >= 100 {
+		at -= 2
+		pair := 2 * (n % 100)
+		n /= 100
+		dst[at], dst[at+1] = pairs[pair], pairs[pair+1]
+	}
+	if n >= 10 {
+		dst[at-2], dst[at-1] = pairs[2*n], pairs[2*n+1]
+	} else {
+		dst[at-1] = '0' + byte(n)
+	}
+	return dst
 }
 
 // size is how many bytes append appends.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -42,6 +43,9 @@ func TestQuantity(t *testing.T) {
 
 func checkQuantities(t *testing.T, n uint64) {
 	t.Helper()
+	if got, want := string(appendDigits(nil, n)), strconv.FormatUint(n, 10); got != want {
+		t.Fatalf("%s, want %s", got, want)
+	}
 	signed := int64(min(n, math.MaxInt64))
 	for _, c := range []struct {
 		got  quantity
@@ -167,4 +171,21 @@ func FuzzLabels(f *testing.F) {
 			t.Errorf("%q of %q", l, set)
 		}
 	})
+}
+
+// BenchmarkAppendDigits formats numbers of the lengths that lists have, against
+// the library.
+func BenchmarkAppendDigits(b *testing.B) {
+	numbers := [...]uint64{0, 7, 250, 4_096, 131_072, 7_919_123, 37_654_321, 1_234_567_890}
+	for name, format := range map[string]func([]byte, uint64) []byte{
+		"ours":    appendDigits,
+		"library": func(dst []byte, n uint64) []byte { return strconv.AppendUint(dst, n, 10) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			dst := make([]byte, 0, 64)
+			for i := 0; b.Loop(); i++ {
+				dst = format(dst[:0], numbers[i%len(numbers)])
+			}
+		})
+	}
 }

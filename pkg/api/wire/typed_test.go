@@ -41,7 +41,7 @@ func typedList(list *List) runtime.Object {
 	switch list.Kind {
 	case NodeMetrics:
 		typed := &metrics.NodeMetricsList{Items: []metrics.NodeMetrics{}}
-		for item := range list.Items {
+		for item := range list.items {
 			typed.Items = append(typed.Items, metrics.NodeMetrics{
 				ObjectMeta: typedMeta(item, created),
 				Timestamp:  metav1.NewTime(item.Time.Time()),
@@ -52,7 +52,7 @@ func typedList(list *List) runtime.Object {
 		return typed
 	default:
 		typed := &metrics.PodMetricsList{Items: []metrics.PodMetrics{}}
-		for item := range list.Items {
+		for item := range list.items {
 			pod := metrics.PodMetrics{
 				ObjectMeta: typedMeta(item, created),
 				Timestamp:  metav1.NewTime(item.Time.Time()),
@@ -114,15 +114,21 @@ func clip(b, other []byte) []byte {
 	return b[max(0, i-80):min(len(b), i+160)]
 }
 
-// some is a list of items.
+// some is a list of items, in runs of different lengths.
 func some(kind Kind, items ...Item) List {
-	return List{Kind: kind, Created: storage.MillisOf(time.Date(2026, 7, 8, 9, 10, 11, 12e6, time.UTC)), Items: func(yield func(*Item) bool) {
-		for i := range items {
-			if !yield(&items[i]) {
-				return
+	list := List{Kind: kind, Created: storage.MillisOf(time.Date(2026, 7, 8, 9, 10, 11, 12e6, time.UTC))}
+	for size := 1; len(items) > 0; size = size*7%1000 + 1 {
+		run := items[:min(size, len(items))]
+		items = items[len(run):]
+		list.Runs = append(list.Runs, func(yield func(*Item) bool) {
+			for i := range run {
+				if !yield(&run[i]) {
+					return
+				}
 			}
-		}
-	}}
+		})
+	}
+	return list
 }
 
 // failing is a writer that takes a number of writes.

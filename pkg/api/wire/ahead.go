@@ -1,0 +1,72 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"errors"
+	"io"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/internal/crew"
+)
+
+// aheadChunks is how many chunks of a list there are at once: one that is being
+// written, one that waits for that, and one that is being encoded. It is all the
+// memory that a list takes while its client reads slowly.
+const aheadChunks = 3
+
+// ahead is Stream with encode in a goroutine of its own, so that the next chunks
+// are encoded while one is encrypted, or compressed, and sent, which takes longer.
+// Writing stays in the goroutine of the request, whose panics are the server's to
+// handle. When ahead returns, encode has returned, too.
+func (p *Writer) ahead(w io.Writer, encode func(*Chunks)) error {
+	r := &relay{full: make(chan []byte), free: make(chan []byte, aheadChunks), stopped: make(chan struct{})}
+	for range aheadChunks - 1 {
+		r.free <- p.buffer()
+	}
+	encoder := crew.Start(func() {
+		defer close(r.full)
+		out := &Chunks{relay: r, buf: p.buffer()}
+		encode(out)
+		out.flush()
+		p.keep(out.buf)
+	})
+	defer encoder.Wait()
+	defer close(r.stopped) // also where w panics: the encoder must not wait for it
+
+	for chunk := range r.full {
+		if _, err := w.Write(chunk); err != nil {
+			return err
+		}
+		r.free <- chunk
+	}
+	for len(r.free) > 0 {
+		p.keep(<-r.free)
+	}
+	return nil
+}
+
+// relay is how chunks come from the encoder to the writer, and buffers back.
+type relay struct {
+	full, free chan []byte
+	// stopped is closed once nobody takes chunks any more.
+	stopped chan struct{}
+}
+
+// errStopped is that the writer stopped before the end; why, it says itself.
+var errStopped = errors.New("nobody takes more of the list")
+
+// pass hands a full buffer over and is the next one, or errStopped.
+func (r *relay) pass(buf []byte) ([]byte, error) {
+	select {
+	case r.full <- buf:
+	case <-r.stopped:
+		return nil, errStopped
+	}
+	select {
+	case next := <-r.free:
+		return next[:0], nil
+	case <-r.stopped:
+		return nil, errStopped
+	}
+}
