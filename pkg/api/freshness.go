@@ -63,10 +63,15 @@ func (f *freshness) count(a *ages, age storage.Millis) {
 func (f *freshness) add(a *ages) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.mu.all.merge(a)
+}
+
+// merge adds what another has counted.
+func (a *ages) merge(other *ages) {
 	for i := range a.counts {
-		f.mu.all.counts[i] += a.counts[i]
+		a.counts[i] += other.counts[i]
 	}
-	f.mu.all.sum += a.sum
+	a.sum += other.sum
 }
 
 // Collect is prometheus.Collector's.

@@ -5,7 +5,6 @@ package api
 
 import (
 	"context"
-	"iter"
 
 	corev1 "k8s.io/api/core/v1"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
@@ -113,7 +112,7 @@ type nodeList struct {
 func (l *nodeList) len() int { return len(l.nodes) }
 
 func (l *nodeList) wire() wire.List {
-	return wire.List{Kind: wire.NodeMetrics, Created: l.at, Runs: []iter.Seq[*wire.Item]{l.items}}
+	return wire.List{Kind: wire.NodeMetrics, Created: l.at, Runs: []wire.Run{{Items: l.items}}}
 }
 
 // items is the items of the list, in one place one after the other.

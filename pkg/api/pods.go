@@ -5,7 +5,6 @@ package api
 
 import (
 	"context"
-	"iter"
 	goruntime "runtime"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +27,8 @@ import (
 type podStorage struct {
 	source *Source
 	served *served
+	// flights is lists of all pods.
+	flights flights
 }
 
 var (
@@ -90,15 +91,15 @@ func (s *podStorage) List(ctx context.Context, options *metainternalversion.List
 	if err := s.source.synced(); err != nil {
 		return nil, err
 	}
-	runs := s.source.Pods.Runs(genericapirequest.NamespaceValue(ctx), runSize)
-	parts := &podList{at: now(), runs: make([]usageLog, len(runs))}
-	served := make([]ages, len(runs))
-	crew.Each(len(runs), func(i int) {
-		s.join(&parts.runs[i], &served[i], &runs[i], newPodMatcher(options), parts.at)
-	})
-	for i := range served {
-		s.source.Metrics.servedAll(&served[i])
+	namespace := genericapirequest.NamespaceValue(ctx)
+	join := func() *podList { return s.join(namespace, options) }
+	var parts *podList
+	if namespace == "" && newPodMatcher(options).all() {
+		parts = s.flights.take(join)
+	} else {
+		parts = join()
 	}
+	s.source.Metrics.servedAll(&parts.ages)
 	return s.served.list(parts), nil
 }
 
@@ -107,27 +108,17 @@ func (s *podStorage) List(ctx context.Context, options *metainternalversion.List
 // the goroutine of the request does all.
 const runSize = 2048
 
-// join adds those pods of run to log that match and have usage at the moment at,
-// and counts their ages.
-func (s *podStorage) join(log *usageLog, served *ages, run *objects.Run, matcher podMatcher, at storage.Millis) {
-	room := run.Len()
-	if !matcher.all() {
-		room = min(room, 16) // an HPA's workload
+// join is the pods that match joined to their usage, as it is now.
+func (s *podStorage) join(namespace string, options *metainternalversion.ListOptions) *podList {
+	runs := s.source.Pods.Runs(namespace, runSize)
+	list := &podList{at: now(), runs: make([]podRun, len(runs))}
+	crew.Each(len(runs), func(i int) {
+		list.runs[i].join(s.source, &runs[i], newPodMatcher(options), list.at, len(runs) > 1)
+	})
+	for i := range list.runs {
+		list.ages.merge(&list.runs[i].ages)
 	}
-	*log = newUsageLog(room)
-	var containers []storage.ContainerUsage
-	for pod := range run.All() {
-		if !matcher.matches(pod) {
-			continue
-		}
-		usage, absence := s.source.Usage.Pod(containers[:0], pod.Query(), at)
-		if absence != storage.Present {
-			continue
-		}
-		containers = usage.Containers
-		s.source.Metrics.count(served, at, usage.Time)
-		log.add(pod, &usage)
-	}
+	return list
 }
 
 // podMatcher is whether pods match the selectors of a request.
@@ -189,21 +180,69 @@ func selectorsOf(options *metainternalversion.ListOptions) (labels.Selector, fie
 // each other.
 type podList struct {
 	at   storage.Millis
-	runs []usageLog
+	runs []podRun
+	// ages is those of all items.
+	ages ages
+	// shared is where lists that share these parts share what is encoded of them;
+	// nil where there is one list alone.
+	shared *wire.Shared
+}
+
+// podRun is the parts of one run.
+type podRun struct {
+	usage usageLog
+	ages  ages
+	// size is that of a wire.Run, 0 where it was not measured.
+	size int
+}
+
+// join joins those pods that match to their usage at the moment at, and measures
+// them where that is asked for: later, they would have to be fetched for it again.
+func (r *podRun) join(source *Source, pods *objects.Run, matcher podMatcher, at storage.Millis, measure bool) {
+	room := pods.Len()
+	if !matcher.all() {
+		room = min(room, 16) // an HPA's workload
+	}
+	r.usage = newUsageLog(room)
+	sizer := wire.NewSizer(wire.PodMetrics, at)
+	var containers []storage.ContainerUsage
+	var item wire.Item
+	for pod := range pods.All() {
+		if !matcher.matches(pod) {
+			continue
+		}
+		usage, absence := source.Usage.Pod(containers[:0], pod.Query(), at)
+		if absence != storage.Present {
+			continue
+		}
+		containers = usage.Containers
+		source.Metrics.count(&r.ages, at, usage.Time)
+		r.usage.add(pod, &usage)
+		if measure {
+			item = wire.Item{
+				Namespace: pod.Namespace, Name: pod.Name, Labels: pod.Labels,
+				Time: usage.Time, Window: usage.Window, Containers: containers,
+			}
+			r.size += sizer.Size(&item)
+		}
+	}
 }
 
 func (l *podList) len() int {
 	n := 0
 	for i := range l.runs {
-		n += len(l.runs[i].pods)
+		n += len(l.runs[i].usage.pods)
 	}
 	return n
 }
 
 func (l *podList) wire() wire.List {
-	list := wire.List{Kind: wire.PodMetrics, Created: l.at, Runs: make([]iter.Seq[*wire.Item], len(l.runs))}
+	list := wire.List{Kind: wire.PodMetrics, Created: l.at, Runs: make([]wire.Run, len(l.runs))}
+	if len(l.runs) > 1 { // a short list is encoded before others come
+		list.Shared = l.shared
+	}
 	for i := range l.runs {
-		list.Runs[i] = l.runs[i].items
+		list.Runs[i] = wire.Run{Items: l.runs[i].usage.items, Size: l.runs[i].size}
 	}
 	return list
 }
@@ -229,7 +268,7 @@ func fetch(pods []*objects.Pod) {
 func (l *podList) typed() runtime.Object {
 	typed := &metrics.PodMetricsList{Items: make([]metrics.PodMetrics, 0, l.len())}
 	for i := range l.runs {
-		for item := range l.runs[i].items {
+		for item := range l.runs[i].usage.items {
 			typed.Items = append(typed.Items, podMetrics(item, l.at))
 		}
 	}

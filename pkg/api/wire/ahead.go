@@ -18,15 +18,16 @@ const aheadChunks = 3
 // ahead is Stream with encode in a goroutine of its own, so that the next chunks
 // are encoded while one is encrypted, or compressed, and sent, which takes longer.
 // Writing stays in the goroutine of the request, whose panics are the server's to
-// handle. When ahead returns, encode has returned, too.
-func (p *Writer) ahead(w io.Writer, encode func(*Chunks)) error {
-	r := &relay{full: make(chan []byte), free: make(chan []byte, aheadChunks), stopped: make(chan struct{})}
+// handle. When ahead returns, encode has returned, too. The first skip chunks are
+// left out.
+func (p *Writer) ahead(w io.Writer, skip int, encode func(*Chunks)) error {
+	r := &relay{skip: skip, full: make(chan []byte), free: make(chan []byte, aheadChunks), stopped: make(chan struct{})}
 	for range aheadChunks - 1 {
 		r.free <- p.buffer()
 	}
 	encoder := crew.Start(func() {
 		defer close(r.full)
-		out := &Chunks{relay: r, buf: p.buffer()}
+		out := &Chunks{next: r.pass, buf: p.buffer()}
 		encode(out)
 		out.flush()
 		p.keep(out.buf)
@@ -48,6 +49,7 @@ func (p *Writer) ahead(w io.Writer, encode func(*Chunks)) error {
 
 // relay is how chunks come from the encoder to the writer, and buffers back.
 type relay struct {
+	skip       int
 	full, free chan []byte
 	// stopped is closed once nobody takes chunks any more.
 	stopped chan struct{}
@@ -58,6 +60,10 @@ var errStopped = errors.New("nobody takes more of the list")
 
 // pass hands a full buffer over and is the next one, or errStopped.
 func (r *relay) pass(buf []byte) ([]byte, error) {
+	if r.skip > 0 {
+		r.skip--
+		return buf[:0], nil
+	}
 	select {
 	case r.full <- buf:
 	case <-r.stopped:

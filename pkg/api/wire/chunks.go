@@ -24,10 +24,13 @@ const (
 // Writer is ready, and may be used concurrently.
 type Writer struct {
 	buffers sync.Pool // of *[]byte
+	// sharing is held by the one body that is shared.
+	sharing sync.Mutex
 }
 
-// Write writes list to w. The only errors are those of w. A list of several runs
-// is encoded ahead of w, see ahead; any other is encoded and written in turn.
+// Write writes list to w. The only errors are those of w. What is shared, share
+// does; a list of several runs is encoded ahead of w, see ahead; any other, as
+// nearly all are, is encoded and written in turn.
 func (p *Writer) Write(w io.Writer, list *List, encoding Encoding) error {
 	encode := func(out *Chunks) {
 		switch encoding {
@@ -39,10 +42,14 @@ func (p *Writer) Write(w io.Writer, list *List, encoding Encoding) error {
 			panic("BUG: no such encoding")
 		}
 	}
-	if len(list.Runs) > 1 {
-		return p.ahead(w, encode)
+	switch {
+	case list.Shared != nil:
+		return p.share(w, sharedKey{encoding, list.Version}, list, encode)
+	case len(list.Runs) > 1:
+		return p.ahead(w, 0, encode)
+	default:
+		return p.Stream(w, encode)
 	}
-	return p.Stream(w, encode)
 }
 
 // Stream writes to w what encode puts into the Chunks, which encode does not
@@ -73,9 +80,10 @@ func (p *Writer) keep(buf []byte) {
 // Chunks gathers what is encoded and writes it in chunks. It is not for
 // concurrent use.
 type Chunks struct {
-	// w is what chunks are written to; where it is nil, they are passed to relay.
-	w     io.Writer
-	relay *relay
+	// w is what chunks are written to; where it is nil, next takes them, and gives
+	// the next buffer.
+	w    io.Writer
+	next func(full []byte) ([]byte, error)
 	// buf is appended to, and given to Put then.
 	buf []byte
 	// err is the first error of w, after which nothing is written.
@@ -100,8 +108,8 @@ func (c *Chunks) flush() {
 	switch {
 	case c.err != nil || len(c.buf) == 0:
 		c.buf = c.buf[:0]
-	case c.relay != nil:
-		c.buf, c.err = c.relay.pass(c.buf)
+	case c.next != nil:
+		c.buf, c.err = c.next(c.buf)
 	default:
 		_, c.err = c.w.Write(c.buf)
 		c.buf = c.buf[:0]

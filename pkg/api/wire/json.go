@@ -3,9 +3,7 @@
 
 package wire
 
-import (
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
-)
+import "github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 
 // writeJSON writes list as encoding/json does the typed list, new line and all.
 func writeJSON(out *Chunks, list *List) {
@@ -59,7 +57,7 @@ type jsonContainer struct {
 }
 
 func newJSONEncoder(list *List) *jsonEncoder {
-	e := &jsonEncoder{kind: list.Kind}
+	e := &jsonEncoder{kind: list.Kind, created: make([]byte, 0, 64), containers: make([]jsonContainer, 0, 4)}
 	e.created = AppendTime(append(e.created, `"creationTimestamp":`...), list.Created)
 	return e
 }
@@ -106,6 +104,9 @@ func (e *jsonEncoder) commonText(item *Item) []byte {
 	if c.text != nil && item.Labels == c.labels && item.Namespace == c.namespace {
 		return c.text
 	}
+	if c.text == nil {
+		c.text = make([]byte, 0, 512)
+	}
 	text := c.text[:0]
 	if item.Namespace != "" {
 		text = append(text, `"namespace":`...)
@@ -148,6 +149,9 @@ func (e *jsonEncoder) containerText(i int, name string) []byte {
 	c := &e.containers[i]
 	if c.text != nil && c.name == name {
 		return c.text
+	}
+	if c.text == nil {
+		c.text = make([]byte, 0, 64)
 	}
 	text := c.text[:0]
 	if i > 0 {

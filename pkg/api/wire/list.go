@@ -28,10 +28,21 @@ type List struct {
 	Kind    Kind
 	// Created is every item's creationTimestamp; it must not be 0.
 	Created storage.Millis
-	// Runs is the items, one run after the other. A run may be gone through more
-	// than once, and is the same each time; several may be at once. An item is
-	// read before the next is asked for.
-	Runs []iter.Seq[*Item]
+	// Runs is the items, one run after the other.
+	Runs []Run
+	// Shared may be nil. Where it is not, the list is written several times at
+	// once, and they share what is encoded.
+	Shared *Shared
+}
+
+// Run is some items of a list that follow upon each other.
+type Run struct {
+	// Items may be gone through more than once, and is the same each time; several
+	// runs may be at once. An item is read before the next is asked for.
+	Items iter.Seq[*Item]
+	// Size is the sum of what a Sizer says of the items; 0 is that nobody asked
+	// it.
+	Size int
 }
 
 // items is all items.
@@ -41,8 +52,8 @@ func (l *List) items(yield func(*Item) bool) {
 		more = yield(item)
 		return more
 	}
-	for _, run := range l.Runs {
-		if run(each); !more {
+	for i := range l.Runs {
+		if l.Runs[i].Items(each); !more {
 			return
 		}
 	}

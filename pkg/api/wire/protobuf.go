@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/internal/crew"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -56,25 +55,24 @@ const (
 )
 
 // writeProtobuf writes list as the generated code does the typed list, in the
-// envelope that Kubernetes puts around every object. The envelope says how long
-// the list is, so its items are measured first, several runs at once.
+// envelope that Kubernetes puts around every object, which says how long the list
+// is up front.
 func writeProtobuf(out *Chunks, list *List) {
-	sizes := make([]int, len(list.Runs))
-	crew.Each(len(list.Runs), func(i int) {
-		encoder, size := newProtobufEncoder(list), 0
-		for item := range list.Runs[i] {
-			size += FieldSize(encoder.measure(item).total)
-		}
-		sizes[i] = size
-	})
 	size := FieldSize(len(EmptyListMeta))
-	for _, one := range sizes {
-		size += one
+	for i := range list.Runs {
+		run := &list.Runs[i]
+		if run.Size == 0 {
+			sizer := NewSizer(list.Kind, list.Created)
+			for item := range run.Items {
+				size += sizer.Size(item)
+			}
+		}
+		size += run.Size
 	}
 
 	buf := AppendEnvelope(out.buf, group+"/"+list.Version, string(list.Kind)+"List", size)
 	buf = AppendField(buf, listMetaTag, EmptyListMeta)
-	encoder := newProtobufEncoder(list)
+	encoder := newProtobufEncoder(list.Kind, list.Created)
 	for item := range list.items {
 		if !out.Put(encoder.append(buf, item)) {
 			return
@@ -82,6 +80,28 @@ func writeProtobuf(out *Chunks, list *List) {
 		buf = out.buf
 	}
 	out.Put(append(buf, EnvelopeEnd...))
+}
+
+// Sizer says how large items are in protobuf. Who has an item at hand when a list
+// is made spares the encoder going through all items for it. A Sizer is not for
+// concurrent use.
+type Sizer struct {
+	kind    Kind
+	created storage.Millis
+	encoder *protobufEncoder // nil: nothing was measured yet
+}
+
+// NewSizer is a Sizer for the items of a list of that Kind and Created.
+func NewSizer(kind Kind, created storage.Millis) *Sizer {
+	return &Sizer{kind: kind, created: created}
+}
+
+// Size is how many bytes item takes in a list.
+func (s *Sizer) Size(item *Item) int {
+	if s.encoder == nil {
+		s.encoder = newProtobufEncoder(s.kind, s.created)
+	}
+	return FieldSize(s.encoder.measure(item).total)
 }
 
 // AppendEnvelope starts the envelope that Kubernetes puts around every object in
@@ -109,13 +129,13 @@ type protobufEncoder struct {
 	usage []usageQuantities
 }
 
-func newProtobufEncoder(list *List) *protobufEncoder {
-	e := &protobufEncoder{kind: list.Kind}
+func newProtobufEncoder(kind Kind, created storage.Millis) *protobufEncoder {
+	e := &protobufEncoder{kind: kind, fixed: make([]byte, 0, 32)}
 	for _, tag := range []byte{metaSelfLinkTag, metaUIDTag, metaVersionTag} {
 		e.fixed = AppendField(e.fixed, tag, "")
 	}
 	e.fixed = append(e.fixed, metaGenerationTag, 0)
-	e.fixed = AppendTimestamp(e.fixed, metaCreatedTag, list.Created)
+	e.fixed = AppendTimestamp(e.fixed, metaCreatedTag, created)
 	return e
 }
 
@@ -125,6 +145,9 @@ func (e *protobufEncoder) commonBytes(item *Item) []byte {
 	// Quick where labels are shared: they are the same bytes then.
 	if c.bytes != nil && item.Labels == c.labels && item.Namespace == c.namespace {
 		return c.bytes
+	}
+	if c.bytes == nil {
+		c.bytes = make([]byte, 0, 512)
 	}
 	b := append(c.bytes[:0], metaGenerateTag, 0)
 	b = AppendField(b, metaNamespaceTag, item.Namespace)

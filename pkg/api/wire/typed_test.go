@@ -120,13 +120,19 @@ func some(kind Kind, items ...Item) List {
 	for size := 1; len(items) > 0; size = size*7%1000 + 1 {
 		run := items[:min(size, len(items))]
 		items = items[len(run):]
-		list.Runs = append(list.Runs, func(yield func(*Item) bool) {
+		list.Runs = append(list.Runs, Run{Items: func(yield func(*Item) bool) {
 			for i := range run {
 				if !yield(&run[i]) {
 					return
 				}
 			}
-		})
+		}})
+		if len(list.Runs)%2 == 0 {
+			sizer := NewSizer(kind, list.Created)
+			for i := range run {
+				list.Runs[len(list.Runs)-1].Size += sizer.Size(&run[i])
+			}
+		}
 	}
 	return list
 }
