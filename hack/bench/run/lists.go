@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +56,13 @@ func (s *server) fullLists(ctx context.Context, o Options, v values) error {
 		n := float64(len(times) + 1) // The one that is not timed, too.
 		v.add(list50+kind.name, millis(listing.Quantile(times, 0.5)))
 		v.add(list99+kind.name, millis(listing.Quantile(times, 0.99)))
+		if !kind.gzip {
+			times, err := s.coldLists(ctx, r, o)
+			if err != nil {
+				return err
+			}
+			v.add(cold50+kind.name, millis(listing.Quantile(times, 0.5)))
+		}
 		v.add(listSize+kind.name, float64(size)/megabyte)
 		v.add(listObjects+kind.name, (after.objects-before.objects)/n/1e3)
 		v.add(listBytes+kind.name, (after.bytes-before.bytes)/n/megabyte)
@@ -79,6 +87,24 @@ func (s *server) fullLists(ctx context.Context, o Options, v values) error {
 		c.Close()
 	}
 	return nil
+}
+
+// coldLists is the times of full lists that come after a pause each, in
+// ascending order.
+func (s *server) coldLists(ctx context.Context, r listing.Request, o Options) ([]time.Duration, error) {
+	var times []time.Duration
+	for range o.ColdLists {
+		if err := pause(ctx, o.Resolution); err != nil {
+			return nil, err
+		}
+		result, err := s.client.Do(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		times = append(times, result.Time())
+	}
+	slices.Sort(times)
+	return times, nil
 }
 
 // hpaLists measures what an HPA asks for.

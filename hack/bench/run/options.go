@@ -27,6 +27,9 @@ type Options struct {
 	// Lists is how many full lists of each kind are timed, and HPALists how
 	// many of an HPA's; Rounds10 how often ten full lists are asked for at once.
 	Lists, HPALists, Rounds10 int
+	// ColdLists is how many full lists are timed that come after a pause of a
+	// resolution, in which nearly all samples change.
+	ColdLists int
 	// AgeLists is how many lists the ages are taken from.
 	AgeLists int
 	// RateTime is how long the rate of an HPA's lists is measured.
@@ -63,7 +66,7 @@ func Defaults() Options {
 		Nodes: 1000, Pods: 30, Containers: 2,
 		Resolution: 15 * time.Second, Lifetime: time.Hour,
 		Warmup: time.Minute, Steady: 5 * time.Minute, FloorSteady: 2 * time.Minute,
-		Lists: 50, HPALists: 3000, Rounds10: 5, AgeLists: 5, RateTime: 10 * time.Second,
+		Lists: 50, HPALists: 3000, Rounds10: 5, ColdLists: 3, AgeLists: 5, RateTime: 10 * time.Second,
 		Rounds: 1, Kubernetes: "1.37", Measure: Subjects(), Progress: io.Discard,
 	}
 }
@@ -73,7 +76,7 @@ func Quick() Options {
 	o := Defaults()
 	o.Nodes = 50
 	o.Warmup, o.Steady, o.FloorSteady = 0, 20*time.Second, 5*time.Second
-	o.Lists, o.HPALists, o.Rounds10, o.AgeLists, o.RateTime = 10, 200, 2, 1, time.Second
+	o.Lists, o.HPALists, o.Rounds10, o.ColdLists, o.AgeLists, o.RateTime = 10, 200, 2, 1, 1, time.Second
 	return o
 }
 
@@ -90,6 +93,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.IntVar(&o.Lists, "lists", o.Lists, "full lists of each kind that are timed, one at a time")
 	fs.IntVar(&o.HPALists, "hpa-lists", o.HPALists, "HPA's lists that are timed")
 	fs.IntVar(&o.Rounds10, "rounds-of-ten", o.Rounds10, "how often ten full lists are asked for at once")
+	fs.IntVar(&o.ColdLists, "cold-lists", o.ColdLists, "full lists that are timed after a pause of -resolution each")
 	fs.IntVar(&o.AgeLists, "age-lists", o.AgeLists, "lists that the ages of samples are taken from")
 	fs.DurationVar(&o.RateTime, "rate-time", o.RateTime, "how long the rate of an HPA's lists is measured")
 	fs.IntVar(&o.Rounds, "rounds", o.Rounds, "how often each server is measured; the table has the medians")
@@ -115,6 +119,7 @@ func (o Options) Validate() error {
 		{"lists", o.Lists},
 		{"hpa-lists", o.HPALists},
 		{"rounds-of-ten", o.Rounds10},
+		{"cold-lists", o.ColdLists},
 		{"age-lists", o.AgeLists},
 		{"rounds", o.Rounds},
 	} {

@@ -34,6 +34,7 @@ const (
 	hpaRate              figure = "HPA rate" // 1/s
 	list50               figure = "list p50 "
 	list99               figure = "list p99 "
+	cold50               figure = "cold p50 "
 	listSize             figure = "list size "    // MB
 	listObjects          figure = "list objects " // thousands
 	listBytes            figure = "list bytes "   // MB
@@ -151,6 +152,9 @@ func (m *measured) fullListRows() []report.Row {
 		row("size", "MB", listSize, 0)
 		row("p50", "ms", list50, 1.5)
 		row("p99", "ms", list99, 0)
+		if !kind.gzip {
+			row("after a pause, p50", "ms", cold50, 1.5)
+		}
 		row("ten at once, p50", "ms", ten50, 1.5)
 		row("ten at once, p99", "ms", ten99, 0)
 		row("objects allocated", "k", listObjects, 0)
@@ -183,6 +187,7 @@ func (m *measured) notes(o Options) []string {
 		fmt.Sprintf("Both servers ran with the flags of manifests/base and --metric-resolution=%v, one after the other, against the same kube-apiserver (etcd and kube-apiserver alone), objects and fake kubelets, all on this machine; so did the client that timed the lists.", o.Resolution),
 		"CPU per node scrape is the process's CPU time over the steady window, divided by the scrapes that the kubelets counted.",
 		"Kubelets have certificates with ECDSA P-256 keys and speak HTTP/1.1 and HTTP/2. As real ones, they compress for clients that ask for it, which metrics-server's does. Floors ask for none.",
+		fmt.Sprintf("Full lists come back to back, but for those after a pause: of %v, in which nearly all samples change.", o.Resolution),
 		"The floors of lists are constant bytes, those that our server had answered, through the same chain of k8s.io/apiserver (filters, authentication, authorization, negotiation, compression). Requests come as from kube-apiserver: over HTTP/2, with the front proxy's certificate.",
 		"The first complete list has every pod whose containers use CPU and that was there for a minute when the server started. The time begins before the process is started, includes the RSA key of 2,048 bits that a server makes for its serving certificate, as with manifests/base, and the first handshake with every kubelet.",
 		"Ages are those of pods in full lists; the floor is a simulation of the kubelets' refresh intervals for a server that publishes at once.",
