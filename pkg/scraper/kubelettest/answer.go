@@ -87,7 +87,7 @@ func (k *Kubelet) answer(w http.ResponseWriter, r *http.Request, fault Fault, st
 	}
 	switch {
 	case fault.Bomb > 0:
-		bomb(w, fault)
+		bomb(w, r, fault)
 	case fault.Drip > 0:
 		drip(w, r, fault.Drip, body)
 	case fault.CutAfter > 0:
@@ -149,7 +149,7 @@ func reset(w http.ResponseWriter) {
 }
 
 // bomb writes line feeds until all are written or the client has gone.
-func bomb(w http.ResponseWriter, fault Fault) {
+func bomb(w http.ResponseWriter, r *http.Request, fault Fault) {
 	var out io.Writer = w
 	if fault.BombGzip {
 		w.Header().Set("Content-Encoding", "gzip")
@@ -162,5 +162,8 @@ func bomb(w http.ResponseWriter, fault Fault) {
 		if _, err := out.Write(block[:min(left, int64(len(block)))]); err != nil {
 			return
 		}
+	}
+	if fault.Stall && http.NewResponseController(w).Flush() == nil {
+		<-r.Context().Done()
 	}
 }

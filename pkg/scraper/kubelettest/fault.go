@@ -30,6 +30,8 @@ type Fault struct {
 	// sends it compressed.
 	Bomb     int64
 	BombGzip bool
+	// Stall is to stop behind a bomb, with neither another byte nor an end.
+	Stall bool
 	// Skew is how far the node's clock is ahead: its Date header and all its
 	// times.
 	Skew time.Duration
