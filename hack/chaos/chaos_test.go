@@ -24,7 +24,7 @@ var (
 	pace = flag.Float64("pace", 1, "multiplies every duration; less than 1 tries the experiments rather than the server")
 	only = flag.String("rows", "", "only these rows, separated by commas; the soak is "+soakID)
 	out  = flag.String("out", "", "the folder that the report is written to")
-	soak = flag.Duration("soak", 10*time.Minute, "how long the soak lasts, before -pace")
+	soak = flag.Duration("soak", 3*time.Minute, "how long the soak lasts, before -pace")
 )
 
 // resolution is the server's in all experiments that do not say otherwise.
@@ -59,6 +59,7 @@ func experiments() []experiment {
 		{rows: []string{"F12"}, try: tryNewCertificate},
 		{rows: []string{"F20"}, try: tryFrozenKubelets},
 		{rows: []string{"F23"}, try: tryTwoReplicas},
+		{rows: []string{"F11"}, alone: true, try: tryFrontProxyCA},
 		{rows: []string{"F13"}, alone: true, try: tryNoAPIServer},
 		{rows: []string{soakID}, alone: true, try: trySoak},
 	}

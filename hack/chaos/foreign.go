@@ -3,49 +3,32 @@
 
 package chaos
 
-// Foreign is bytes that come from elsewhere, and the fuzz targets for what reads
-// them.
+// Foreign is bytes that come from elsewhere.
 type Foreign struct {
 	// What they are, and From whom.
 	What, From string
-	Targets    []Test
+	// Dirs are the packages that read them, or write what is made of them. Each
+	// has fuzz targets.
+	Dirs []string
 }
 
 // ForeignBytes are all bytes that the server reads and did not write. What reads
-// them has a fuzz target with a corpus, in f.Add or in testdata/fuzz; `make fuzz`
-// runs all.
+// them has fuzz targets, each with a corpus in f.Add or in testdata/fuzz; `make
+// fuzz` runs all.
 func ForeignBytes() []Foreign {
-	const (
-		api        = "pkg/api"
-		client     = "pkg/scraper/nodeclient"
-		custom     = "pkg/api/custommetrics"
-		decoder    = "pkg/scraper/kubelet"
-		exposition = "pkg/scraper/exposition"
-		objects    = "pkg/api/objects"
-		scraper    = "pkg/scraper"
-		serving    = "pkg/api/servingca"
-		storage    = "pkg/storage"
-		wire       = api + "/wire"
-		catalogue  = api + "/catalogue"
-	)
 	return []Foreign{
-		{"TLS records, as far as we look at them", "kubelets", []Test{{client, "FuzzRecords"}}},
-		{"HTTP answers", "kubelets", []Test{{client, "FuzzAnswer"}, {client, "FuzzHead"}}},
-		{"the text format", "kubelets", []Test{{exposition, "FuzzLines"}, {exposition, "FuzzSeries"}, {exposition, "FuzzParseUint"}}},
-		{"/metrics/resource", "kubelets", []Test{{decoder, "FuzzResource"}, {decoder, "FuzzResourceEdits"}}},
-		{"/metrics/cadvisor", "kubelets", []Test{{decoder, "FuzzCadvisor"}}},
-		{"/stats/summary", "kubelets", []Test{{decoder, "FuzzSummary"}, {decoder, "FuzzInputSummary"}, {decoder, "FuzzJSON"}, {decoder, "FuzzMoment"}}},
-		{"what all of these say, as a batch", "kubelets", []Test{{storage, "FuzzCommit"}}},
-		{"the annotation with a node's path", "who may write nodes", []Test{{scraper, "FuzzCleanResourcePath"}}},
-		{"objects in protobuf", "kube-apiserver", []Test{{objects, "FuzzPrune"}}},
-		{"the Secret with our CA", "who may write it", []Test{{serving, "FuzzParseState"}}},
-		{"the configuration file", "who runs us", []Test{{"cmd/metrics-apiserver/configfile", "FuzzParse"}}},
-		{"bodies in the queue of remote-write", "who may write its disk", []Test{{storage + "/remotewrite/message", "FuzzDowngrade"}}},
-		{"paths and parameters of custom and external metrics", "clients", []Test{{custom, "FuzzPath"}}},
-		{"label selectors", "clients", []Test{{objects, "FuzzMatch"}}},
-		{"names and numbers that answers are written from", "kubelets, who may write pods", []Test{
-			{wire, "FuzzQuantity"}, {wire, "FuzzMilli"}, {wire, "FuzzString"}, {wire, "FuzzTimes"}, {wire, "FuzzLabels"},
-			{custom, "FuzzCustomList"}, {custom, "FuzzExternalList"}, {custom, "FuzzResourceList"}, {catalogue, "FuzzMilli"},
-		}},
+		{"TLS records, as far as we look at them, and HTTP answers", "kubelets", []string{"pkg/scraper/nodeclient"}},
+		{"the text format", "kubelets", []string{"pkg/scraper/exposition"}},
+		{"/metrics/resource, /metrics/cadvisor, /stats/summary", "kubelets", []string{"pkg/scraper/kubelet"}},
+		{"what these say, as a batch", "kubelets", []string{"pkg/storage"}},
+		{"the annotation with a node's path", "who may write nodes", []string{"pkg/scraper"}},
+		{"objects in protobuf", "kube-apiserver", []string{"pkg/api/objects"}},
+		{"the Secret with our CA", "who may write it", []string{"pkg/api/servingca"}},
+		{"the configuration file", "who runs us", []string{"cmd/metrics-apiserver/configfile"}},
+		{"bodies in the queue of remote-write", "who may write its disk", []string{"pkg/storage/remotewrite/message"}},
+		{"blocks of history", "a cache that may lose them", []string{"pkg/storage/history"}},
+		{"paths and parameters of custom and external metrics", "clients", []string{"pkg/api/custommetrics"}},
+		{"label selectors", "clients", []string{"pkg/api/objects"}},
+		{"names and numbers that answers are written from", "kubelets, and who may write pods", []string{"pkg/api/wire", "pkg/api/catalogue", "pkg/api/custommetrics"}},
 	}
 }

@@ -161,8 +161,15 @@ func (s *soaking) faults(_ context.Context, _ int) {
 	kubelets := s.w.Nodes()
 	for range 2 {
 		fault := []kubelettest.Fault{
-			{Reset: true}, {Hang: true}, {Status: 500}, {CutAfter: 300}, {Redirect: "https://127.0.0.1:1/"},
-			{Drip: time.Second}, {Bomb: 32 << 20}, {Body: []byte("nonsense\n")}, {Delay: 3 * time.Second},
+			{Reset: true},
+			{Hang: true},
+			{Status: 500},
+			{CutAfter: 300},
+			{Redirect: "https://127.0.0.1:1/"},
+			{Drip: time.Second},
+			{Bomb: 32 << 20},
+			{Body: []byte("nonsense\n")},
+			{Delay: 3 * time.Second},
 		}[rand.IntN(9)]
 		fault.Times = 1 + rand.IntN(3)
 		kubelets[rand.IntN(len(kubelets))].SetFault(fault)
@@ -174,7 +181,11 @@ func (s *soaking) clients(ctx context.Context, _ int) {
 	client := s.server.As(s.x, rig.Reader)
 	for range 10 {
 		status, _, err := s.server.GetAs(ctx, client, "/apis/metrics.k8s.io/v1beta1/pods")
-		s.note(ctx, ok(status, err))
+		if err := ok(status, err); err != nil {
+			s.note(ctx, fmt.Errorf("list pods at %s: %w", time.Now().Format(time.TimeOnly), err))
+		} else {
+			s.note(ctx, nil)
+		}
 		client.CloseIdleConnections()
 	}
 }

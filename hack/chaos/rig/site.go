@@ -6,6 +6,7 @@ package rig
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,11 +178,7 @@ func (n *Node) Change(change func(pods map[string]kubelettest.Pod)) {
 func (n *Node) Pods() map[string]kubelettest.Pod {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	pods := make(map[string]kubelettest.Pod, len(n.pods))
-	for key, pod := range n.pods {
-		pods[key] = pod
-	}
-	return pods
+	return maps.Clone(n.pods)
 }
 
 // Node is the node of a name, or nil.
