@@ -45,6 +45,7 @@ func newCommand() *cobra.Command {
 			return server.run(genericapiserver.SetupSignalContext())
 		},
 	}
+	command.AddCommand(newCheckCommand())
 	sections := o.flags()
 	for _, set := range sections.FlagSets {
 		command.Flags().AddFlagSet(set)

@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/klog/v2"
 	custommetricsv1beta1 "k8s.io/metrics/pkg/apis/custom_metrics/v1beta1"
 	custommetricsv1beta2 "k8s.io/metrics/pkg/apis/custom_metrics/v1beta2"
+	externalmetricsv1beta1 "k8s.io/metrics/pkg/apis/external_metrics/v1beta1"
 	metricsv1 "k8s.io/metrics/pkg/apis/metrics/v1"
 	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
@@ -27,14 +27,22 @@ import (
 type customMetricsOptions struct {
 	enabled bool
 	always  []string
+	// external is external.metrics.k8s.io, and config the file with rules.
+	external bool
+	config   string
 }
 
 func (o *customMetricsOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.enabled, "custom-metrics", o.enabled, "Serve custom.metrics.k8s.io: the metrics of pods, nodes and namespaces that docs/metrics.md lists. Kubelets are asked for more only while a HorizontalPodAutoscaler names one of them, or somebody asked for one in the last ten minutes. Needs list and watch on horizontalpodautoscalers. Not in metrics-server, like --custom-metrics-always.")
+	fs.BoolVar(&o.external, "external-metrics", o.external, "Serve external.metrics.k8s.io: the metrics that rules in --config attach to no object. Not in metrics-server, like --config.")
+	fs.StringVar(&o.config, "config", o.config, "The configuration file: rules that make metrics of what kubelets say, and more; see docs/configuration.md. It is read again when it changes.")
 	fs.StringSliceVar(&o.always, "custom-metrics-always", o.always, "Metrics that are collected although nobody asks for them, so that the first who does is answered at once; '"+catalogue.AllMetrics+"' is all of them.")
 }
 
 func (o *customMetricsOptions) validate() []error {
+	if o.external && o.config == "" {
+		return []error{errors.New("--external-metrics is of no use without --config, whose rules define them: give both or none")}
+	}
 	if len(o.always) == 0 {
 		return nil
 	}
@@ -52,6 +60,9 @@ func (o *options) servedVersions() []schema.GroupVersion {
 	versions := []schema.GroupVersion{metricsv1.SchemeGroupVersion, metricsv1beta1.SchemeGroupVersion}
 	if o.customMetrics.enabled {
 		versions = append(versions, custommetricsv1beta2.SchemeGroupVersion, custommetricsv1beta1.SchemeGroupVersion)
+	}
+	if o.customMetrics.external {
+		versions = append(versions, externalmetricsv1beta1.SchemeGroupVersion)
 	}
 	return versions
 }
@@ -85,9 +96,26 @@ func (o *options) newCustomMetrics(want func(input.Set)) (*customMetrics, error)
 	return c, nil
 }
 
-// install puts the group into server.
-func (c *customMetrics) install(server *genericapiserver.GenericAPIServer, source *api.Source) error {
-	return custommetrics.Install(server, catalogue.New(catalogue.Options{
+// installMetrics puts the groups that are enabled into the server: the catalogue,
+// the rules, or the catalogue behind the rules.
+func (s *server) installMetrics(source *api.Source) error {
+	var custom custommetrics.Provider
+	var external custommetrics.ExternalProvider
+	if c := s.customMetrics; c != nil {
+		custom = c.provider(source)
+		if s.rules != nil {
+			custom = custommetrics.NewMux(custom, s.rules.provider)
+		}
+	}
+	if s.rules != nil && s.rules.external {
+		external = s.rules.provider
+	}
+	return custommetrics.Install(s.generic, custom, external)
+}
+
+// provider is the catalogue.
+func (c *customMetrics) provider(source *api.Source) *catalogue.Provider {
+	return catalogue.New(catalogue.Options{
 		Usage:      source.Usage,
 		Inputs:     c.inputs,
 		Nodes:      source.Nodes,
@@ -95,7 +123,7 @@ func (c *customMetrics) install(server *genericapiserver.GenericAPIServer, sourc
 		Demand:     c.demand,
 		Off:        c.off,
 		OffBecause: c.offBecause,
-	}), nil)
+	})
 }
 
 // wantInputs has inputs collected from now on, and no others.

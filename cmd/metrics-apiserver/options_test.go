@@ -32,7 +32,7 @@ func TestFlags(t *testing.T) {
 	// What is ours alone.
 	added := map[string]bool{
 		"kubelet-summary": true, "kubelet-gzip": true, "serving-ca-secret": true,
-		"custom-metrics": true, "custom-metrics-always": true,
+		"custom-metrics": true, "custom-metrics-always": true, "external-metrics": true, "config": true,
 	}
 	for _, bound := range []string{"body-bytes", "compressed-bytes", "in-flight-bytes", "line-bytes", "series", "containers"} {
 		added["kubelet-max-"+bound] = true
@@ -93,6 +93,8 @@ func TestValidate(t *testing.T) {
 		{"--custom-metrics", nil},
 		{"--custom-metrics --custom-metrics-always=threads,cpu_usage_cores", nil},
 		{"--custom-metrics --custom-metrics-always=*", nil},
+		{"--external-metrics --config=/config.yaml", nil},
+		{"--external-metrics", []string{"--external-metrics is of no use without --config"}},
 		{"--custom-metrics-always=threads", []string{"--custom-metrics-always is of no use without --custom-metrics"}},
 		{"--custom-metrics --custom-metrics-always=threads,http_requests", []string{`--custom-metrics-always: there is no metric "http_requests"`, "network_receive_bytes_per_second"}},
 		{"--secure-port=70000", []string{"--secure-port 70000"}},

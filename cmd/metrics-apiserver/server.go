@@ -17,6 +17,7 @@ import (
 	"k8s.io/component-base/version"
 	"k8s.io/klog/v2"
 
+	"github.com/metrics-apiserver/metrics-apiserver/cmd/metrics-apiserver/configfile"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/catalogue"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
@@ -40,6 +41,9 @@ type server struct {
 	servingCA *servingca.Keeper
 	// customMetrics is nil where there are none.
 	customMetrics *customMetrics
+	// rules and config are nil where there is no configuration file.
+	rules  *ruleMetrics
+	config *configfile.Watcher
 }
 
 // newServer wires what the options ask for; it starts nothing.
@@ -56,7 +60,10 @@ func newServer(o *options) (*server, error) {
 	if s.client, err = kubernetes.NewForConfig(cluster); err != nil {
 		return nil, fmt.Errorf("make a client for the API server: %w", err)
 	}
-	if s.objects, err = objects.NewClient(cluster, scraper.ResourcePathAnnotation); err != nil {
+	if s.objects, err = objects.NewClient(cluster, objects.Fields{
+		NodeAnnotations: []string{scraper.ResourcePathAnnotation},
+		PodOwners:       o.customMetrics.config != "",
+	}); err != nil {
 		return nil, err
 	}
 	own := newRegistry()
@@ -73,6 +80,13 @@ func newServer(o *options) (*server, error) {
 	}
 	if s.customMetrics != nil {
 		scraping.Inputs = s.customMetrics.inputs
+	}
+	if o.customMetrics.config != "" {
+		if s.rules, err = newRuleMetrics(o, s.nodes, s.pods, storage.StalenessBound(o.metricResolution),
+			func(node string) string { return s.scraper.Instance(node) }, func() { s.scraper.SeriesChanged() }); err != nil {
+			return nil, err
+		}
+		scraping.Series = append(scraping.Series, s.rules.recent)
 	}
 	if s.scraper, err = scraper.New(scraping, store); err != nil {
 		return nil, err
@@ -94,8 +108,14 @@ func newServer(o *options) (*server, error) {
 	if err := api.Install(s.generic, source); err != nil {
 		return nil, err
 	}
-	if s.customMetrics != nil {
-		if err := s.customMetrics.install(s.generic, source); err != nil {
+	if err := s.installMetrics(source); err != nil {
+		return nil, err
+	}
+	if s.rules != nil {
+		if s.config, err = configfile.NewWatcher(configfile.Options{Path: o.customMetrics.config, Apply: s.applyConfiguration, Registry: own}); err != nil {
+			return nil, err
+		}
+		if err := s.config.Load(); err != nil {
 			return nil, err
 		}
 	}
@@ -132,6 +152,9 @@ func (s *server) run(ctx context.Context) error {
 			return nil
 		})
 		group.Go(func() error { return s.customMetrics.demand.Run(feeding) })
+	}
+	if s.config != nil {
+		group.Go(func() error { return s.config.Run(feeding) })
 	}
 	if s.servingCA != nil {
 		group.Go(func() error { return s.servingCA.Run(feeding) })

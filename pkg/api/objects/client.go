@@ -19,19 +19,27 @@ import (
 	"k8s.io/client-go/rest"
 )
 
+// Fields are what is kept of objects beyond what is always kept.
+type Fields struct {
+	// NodeAnnotations are names of annotations of Nodes.
+	NodeAnnotations []string
+	// PodOwners keeps which controller a pod belongs to. It costs 16 bytes a pod,
+	// and the owner's name once.
+	PodOwners bool
+}
+
 // NewClient is a REST client of the core group for WatchPods and WatchNodes. The
 // objects that it decodes have only the fields that are kept of Pods and Nodes,
-// the named annotations of Nodes among them, so it is of no use for anything
-// else. Answers are asked for uncompressed: both sides would spend more on that
-// than the way between them costs.
-func NewClient(config *rest.Config, annotations ...string) (rest.Interface, error) {
+// so it is of no use for anything else. Answers are asked for uncompressed: both
+// sides would spend more on that than the way between them costs.
+func NewClient(config *rest.Config, fields Fields) (rest.Interface, error) {
 	config = rest.CopyConfig(config)
 	config.GroupVersion = &corev1.SchemeGroupVersion
 	config.APIPath = "/api"
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	config.DisableCompression = true
-	config.NegotiatedSerializer = pruningNegotiator{scheme.Codecs.WithoutConversion(), keptFields(annotations)}
+	config.NegotiatedSerializer = pruningNegotiator{scheme.Codecs.WithoutConversion(), keptFields(fields)}
 	client, err := rest.RESTClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client for objects: %w", err)
@@ -41,7 +49,7 @@ func NewClient(config *rest.Config, annotations ...string) (rest.Interface, erro
 
 // keptFields is what is kept of objects by kind: what trimPod and Nodes.trim
 // read, and what a reflector does.
-func keptFields(nodeAnnotations []string) map[string]*message {
+func keptFields(fields Fields) map[string]*message {
 	reflector := []string{
 		"ObjectMeta.Name", "ObjectMeta.Namespace", "ObjectMeta.UID", "ObjectMeta.ResourceVersion",
 		"ObjectMeta.Annotations[" + metav1.InitialEventsAnnotationKey + "]",
@@ -56,8 +64,11 @@ func keptFields(nodeAnnotations []string) map[string]*message {
 		"Status.InitContainerStatuses.Name", "Status.InitContainerStatuses.State.Running", "Status.InitContainerStatuses.RestartCount",
 		"Status.EphemeralContainerStatuses.Name", "Status.EphemeralContainerStatuses.State.Running",
 	}, reflector...)
+	if fields.PodOwners {
+		pod = append(pod, "ObjectMeta.OwnerReferences.Kind", "ObjectMeta.OwnerReferences.Name", "ObjectMeta.OwnerReferences.Controller")
+	}
 	node := append([]string{"ObjectMeta.Labels", "Status.Addresses", "Status.DaemonEndpoints"}, reflector...)
-	for _, key := range nodeAnnotations {
+	for _, key := range fields.NodeAnnotations {
 		node = append(node, "ObjectMeta.Annotations["+key+"]")
 	}
 	ofList := func(paths []string) []string {

@@ -26,7 +26,7 @@ func codecs(t testing.TB) (plain, pruning runtime.Serializer) {
 	t.Helper()
 	for i, info := range scheme.Codecs.SupportedMediaTypes() {
 		if info.MediaType == runtime.ContentTypeProtobuf {
-			negotiator := pruningNegotiator{scheme.Codecs.WithoutConversion(), keptFields([]string{keptAnnotation})}
+			negotiator := pruningNegotiator{scheme.Codecs.WithoutConversion(), keptFields(Fields{NodeAnnotations: []string{keptAnnotation}, PodOwners: true})}
 			return info.Serializer, negotiator.SupportedMediaTypes()[i].Serializer
 		}
 	}

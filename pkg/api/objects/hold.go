@@ -24,6 +24,7 @@ type heldPod struct {
 	node       atomic.Pointer[interned[*storage.NodePlace]]
 	labels     *interned[wire.Labels]
 	namespace  *interned[string]
+	owner      *interned[*Owner] // nil where none is kept
 	// gone says that the pod was removed: only its place in namespace.sorted is
 	// left of it, and in the store of usage.
 	gone  atomic.Bool
@@ -49,11 +50,12 @@ type sharedParts struct {
 	node       *interned[*storage.NodePlace]
 	labels     *interned[wire.Labels]
 	namespace  *interned[string]
+	owner      *interned[*Owner]
 }
 
 // shared is the parts that the pod holds.
 func (h *heldPod) shared() sharedParts {
-	return sharedParts{h.containers.Load(), h.node.Load(), h.labels, h.namespace}
+	return sharedParts{h.containers.Load(), h.node.Load(), h.labels, h.namespace, h.owner}
 }
 
 // partInterners holds the shared parts of all pods.
@@ -62,6 +64,7 @@ type partInterners struct {
 	containers interner[*Containers]
 	namespaces interner[string]
 	nodes      interner[*storage.NodePlace]
+	owners     interner[*Owner]
 }
 
 // hold puts pod into place with its parts shared, and gives back the parts of
@@ -83,12 +86,19 @@ func (i *partInterners) hold(place *heldPod, pod *Pod) {
 	}
 	place.labels = i.labels.intern(string(pod.Labels), pod.Labels)
 	place.namespace = i.namespaces.intern(pod.Namespace, pod.Namespace)
+	place.owner = nil
+	var owner *Owner
+	if pod.Owner != nil {
+		place.owner = i.owners.intern(pod.Owner.Kind+"\x00"+pod.Owner.Name, pod.Owner)
+		owner = place.owner.value
+	}
 	place.containers.Store(containers)
 	place.node.Store(node)
 	place.pod.Store(&Pod{
 		Namespace:   place.namespace.value,
 		Name:        name,
 		Labels:      place.labels.value,
+		Owner:       owner,
 		Node:        node.key,
 		Started:     pod.Started,
 		Restarts:    pod.Restarts,
@@ -106,6 +116,7 @@ func (i *partInterners) release(s sharedParts) {
 	i.containers.release(s.containers)
 	i.namespaces.release(s.namespace)
 	i.nodes.release(s.node)
+	i.owners.release(s.owner)
 }
 
 // containersKey is the same for equal containers only: no name holds a control

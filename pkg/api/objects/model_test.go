@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -30,7 +31,7 @@ func TestPodsModel(t *testing.T) {
 			must(t, pods.Replace(nil, ""))
 			checkPods(t, pods)
 			shared := &pods.mu.shared
-			if n := len(shared.labels.byKey) + len(shared.containers.byKey) + len(shared.namespaces.byKey) + len(shared.nodes.byKey); n != 0 {
+			if n := len(shared.labels.byKey) + len(shared.containers.byKey) + len(shared.namespaces.byKey) + len(shared.nodes.byKey) + len(shared.owners.byKey); n != 0 {
 				t.Errorf("%d shared parts are left", n)
 			}
 		})
@@ -120,6 +121,9 @@ func samePod(got *Pod, want *corev1.Pod) bool {
 	if got.Namespace != want.Namespace || got.Name != want.Name || got.Node != want.Spec.NodeName || !maps.Equal(got.Labels.Set(), want.Labels) {
 		return false
 	}
+	if owner := ownerOf(want.OwnerReferences); (got.Owner == nil) != (owner == nil) || owner != nil && *got.Owner != *owner {
+		return false
+	}
 	if len(got.Containers.Statuses) != len(want.Status.ContainerStatuses) {
 		return false
 	}
@@ -140,6 +144,12 @@ func randomPod(random *rand.Rand) *corev1.Pod {
 		labels[pick("a", "b", "ab")] = pick("", "a", "b")
 	}
 	pod := runningPod(pick("x", "x-y", "z"), pick("0", "1", "10", "2", "a", "b"), pick("", "n1", "n2"), labels)
+	if random.IntN(3) > 0 {
+		pod.OwnerReferences = []metav1.OwnerReference{
+			{Kind: "Other", Name: "of no interest"},
+			{Kind: pick("ReplicaSet", "Job"), Name: pick("a", "b"), Controller: new(true)},
+		}
+	}
 	for range random.IntN(3) {
 		status := corev1.ContainerStatus{Name: pick("c", "d")}
 		if random.IntN(2) == 0 {

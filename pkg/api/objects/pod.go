@@ -20,6 +20,9 @@ type Pod struct {
 	Namespace, Name string
 	// Labels is shared by all pods with equal labels.
 	Labels wire.Labels
+	// Owner is the controller that the pod belongs to; nil where it has none, or
+	// owners are not kept (Fields.PodOwners). Shared by all pods of it.
+	Owner *Owner
 	// Node is spec.nodeName: the only node whose word on this pod counts.
 	Node string
 	// Started is status.startTime, by the clock of the pod's node.
@@ -34,6 +37,21 @@ type Pod struct {
 	Containers *Containers
 	// held is the pod's place, nil where it is not in Pods.
 	held *heldPod
+}
+
+// Owner is the controller of a pod. It is immutable.
+type Owner struct {
+	Kind, Name string
+}
+
+// ownerOf is the controller among a pod's owners; nil is none.
+func ownerOf(references []metav1.OwnerReference) *Owner {
+	for i := range references {
+		if r := &references[i]; r.Controller != nil && *r.Controller {
+			return &Owner{Kind: r.Kind, Name: r.Name}
+		}
+	}
+	return nil
 }
 
 // Containers is what is kept of the containers of a pod. It is immutable.
@@ -81,6 +99,7 @@ func trimPod(obj any) (*Pod, error) {
 			Namespace:   object.Namespace,
 			Name:        object.Name,
 			Labels:      wire.LabelsOf(object.Labels),
+			Owner:       ownerOf(object.OwnerReferences),
 			Node:        object.Spec.NodeName,
 			Restarts:    restartsOf(object),
 			Terminating: object.DeletionTimestamp != nil,

@@ -30,7 +30,8 @@ type Recent struct {
 	// bytes is what all of it takes.
 	bytes atomic.Int64
 	// swept is when series that are gone were looked at last.
-	swept atomic.Int64
+	swept   atomic.Int64
+	answers answers
 
 	mu struct {
 		sync.Mutex
@@ -99,6 +100,7 @@ func (r *Recent) Receiver(node string, source Source) Receiver {
 		source: source,
 		target: TargetLabels(node, r.options.Instance(node), source),
 		wanted: r.wanted.Load(),
+		answer: r.answers.of(node, source),
 	}
 }
 

@@ -118,9 +118,18 @@ func TestRecent(t *testing.T) {
 		t.Errorf("not selected: %v", got)
 	}
 
+	if got := r.Answered("n", Cadvisor); got != 130_000 || r.Answered("n", Resource) != 0 || r.Answered("m", Cadvisor) != 0 {
+		t.Errorf("answered at %v", got)
+	}
+
 	// It comes back, as the same series.
 	f.answer(145_000, 5, sample{"rx", "a", "p", 129_000, 5}, sample{"rx", "b", "q", 144_000, 1})
 	if back := found(r, "b", "rx", 0, 200_000); len(back) != 1 || back["q"].Series != q.Series || len(back["q"].Times) != 4 {
 		t.Errorf("q, back: %v", back)
+	}
+
+	f.receiver.End(150_000)
+	if got := r.Answered("n", Cadvisor); got != 0 {
+		t.Errorf("answered at %v, after its end", got)
 	}
 }

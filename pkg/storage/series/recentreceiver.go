@@ -11,6 +11,7 @@ type recentReceiver struct {
 	source Source
 	target Labels
 	wanted *wanted
+	answer *answer
 	// slots is what handles stand for, less one; free is those of no use.
 	slots []recentSlot
 	free  []Handle
@@ -138,6 +139,7 @@ func (c *recentReceiver) Commit(b *Batch, gone []Handle) {
 	if len(gone) > 0 || len(c.left) > 0 {
 		c.close(gone, b.Sent)
 	}
+	c.answer.at.Store(int64(b.Received))
 	r.sweep(b.Received)
 }
 
@@ -185,5 +187,6 @@ func (c *recentReceiver) End(at storage.Millis) {
 		}
 	}
 	c.close(all, at)
+	c.recent.answers.end(c.answer)
 	c.slots, c.free = nil, nil
 }

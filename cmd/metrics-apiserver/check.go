@@ -1,0 +1,156 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metrics-apiserver/metrics-apiserver/cmd/metrics-apiserver/configfile"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/rules"
+)
+
+// errCheck is that the configuration has something wrong in it, which was printed.
+var errCheck = errors.New("the configuration is not right")
+
+// newCheckCommand is the command that looks at a configuration without a cluster.
+func newCheckCommand() *cobra.Command {
+	var file, node string
+	var answers []string
+	command := &cobra.Command{
+		Use:   "check --config FILE [--answers DIR ...]",
+		Short: "Validate a configuration file, and evaluate its rules against recorded answers of a kubelet",
+		Long: "check validates a configuration file, offline. With --answers it evaluates the rules as well:\n" +
+			"each directory is one moment of one kubelet, with what it answered as metrics-resource.txt,\n" +
+			"metrics-cadvisor.txt and stats-summary.json (or as such with .gz), as far as they are there, and\n" +
+			"the moment, in seconds since 1970, in a file called time. All pods in the answers are taken to run.\n" +
+			"It ends with 1 if something is wrong.",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return check(command.Context(), command.OutOrStdout(), file, node, answers)
+		},
+	}
+	usage := func(command *cobra.Command) error {
+		_, err := fmt.Fprintf(command.OutOrStdout(), "Usage:\n  %s\n\nFlags:\n%s", command.UseLine(), command.LocalFlags().FlagUsages())
+		return err
+	}
+	command.SetUsageFunc(usage)
+	command.SetHelpFunc(func(command *cobra.Command, _ []string) {
+		fmt.Fprintf(command.OutOrStdout(), "%s\n\n", command.Long)
+		if err := usage(command); err != nil {
+			command.PrintErrln(err)
+		}
+	})
+	command.Flags().StringVar(&file, "config", "", "The configuration file.")
+	command.Flags().StringSliceVar(&answers, "answers", nil, "A directory with answers of a kubelet. Rates need two of them, or more.")
+	command.Flags().StringVar(&node, "node", "node", "The name of the node that answered.")
+	if err := command.MarkFlagRequired("config"); err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return command
+}
+
+// check prints what is wrong with a file, and what its rules come to.
+func check(ctx context.Context, out io.Writer, file, node string, dirs []string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read the configuration file: %w", err)
+	}
+	config, err := configfile.Parse(filepath.Base(file), text)
+	if err != nil {
+		return err
+	}
+	usable, refused := compiledRules(config)
+	for _, err := range refused {
+		fmt.Fprintln(out, err)
+	}
+	fmt.Fprintf(out, "%d rules are good, %d are not.\n", len(usable), len(refused))
+	if len(dirs) > 0 {
+		if err := evaluateRecorded(ctx, out, usable, node, dirs); err != nil {
+			return err
+		}
+	}
+	if len(refused) > 0 {
+		return errCheck
+	}
+	return nil
+}
+
+// compiledRules are the rules of a file that can be used, and what is wrong with
+// the others.
+func compiledRules(config *configfile.Config) (usable []*rules.Compiled, refused []error) {
+	list := make([]rules.Rule, len(config.Rules))
+	for i := range config.Rules {
+		list[i] = ruleOf(&config.Rules[i])
+	}
+	refused = slices.Clone(config.Refused)
+	compiled, errs := rules.CompileAll(list, ofCatalogue)
+	for i, c := range compiled {
+		if errs[i] != nil {
+			refused = append(refused, ruleProblem(config, &config.Rules[i], errs[i]))
+			continue
+		}
+		usable = append(usable, c)
+	}
+	return usable, refused
+}
+
+// evaluateRecorded prints what rules come to at the last of recorded moments.
+func evaluateRecorded(ctx context.Context, out io.Writer, usable []*rules.Compiled, node string, dirs []string) error {
+	r, err := readRecordings(usable, node, dirs)
+	if err != nil {
+		return err
+	}
+	evaluator := rules.NewEvaluator(r.recent, r.pods, rules.DefaultMaxAge)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "RULE\tOF\tNAMESPACE\tOBJECT\tVALUE\tAGE\n")
+	for _, rule := range usable {
+		for _, namespace := range r.namespacesOf(rule) {
+			result := evaluator.Evaluate(ctx, rule, namespace, r.at, 0)
+			printResult(table, rule, namespace, result)
+		}
+	}
+	return table.Flush()
+}
+
+// namespacesOf is for which namespaces a rule is evaluated; the empty one is all.
+func (r *recordings) namespacesOf(rule *rules.Compiled) []string {
+	if rule.Of() == "nodes" {
+		return []string{""}
+	}
+	var visible []string
+	for _, namespace := range slices.Sorted(maps.Keys(r.namespaces)) {
+		if !rule.Rule().Attach.External || rule.VisibleIn(namespace) {
+			visible = append(visible, namespace)
+		}
+	}
+	return visible
+}
+
+// printResult prints a line a value.
+func printResult(out io.Writer, rule *rules.Compiled, namespace string, result *rules.Result) {
+	values := rule.Values(result, namespace)
+	if len(values) == 0 {
+		fmt.Fprintf(out, "%s\t%s\t%s\t-\tnone: %s\t\n", rule.Rule().Name, rule.Of(), namespace, rule.Explain(result))
+	}
+	for _, v := range values {
+		value := v.Reason
+		if value == "" {
+			value = fmt.Sprintf("%d.%03d", v.Milli/1000, v.Milli%1000)
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%v\n", rule.Rule().Name, rule.Of(), namespace, v.Object, value, (result.At - v.Time).Duration().Round(time.Second))
+	}
+}

@@ -1,0 +1,120 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/metrics-apiserver/metrics-apiserver/cmd/metrics-apiserver/configfile"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/catalogue"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/rules"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
+)
+
+// ruleMetrics are the metrics that rules define, and the series that they read.
+type ruleMetrics struct {
+	recent   *series.Recent
+	provider *rules.Provider
+	// custom and external are which groups are served.
+	custom, external bool
+}
+
+// newRuleMetrics is without rules. changed is told when they need other series.
+func newRuleMetrics(o *options, nodes *objects.Nodes, pods *objects.Pods, maxAge time.Duration, instance func(node string) string, changed func()) (*ruleMetrics, error) {
+	recent, err := series.NewRecent(series.RecentOptions{Instance: instance})
+	if err != nil {
+		return nil, err
+	}
+	return &ruleMetrics{
+		recent: recent,
+		provider: rules.New(rules.Options{
+			Samples: recent, Nodes: nodes, Pods: pods, MaxAge: maxAge, Reserved: ofCatalogue,
+			Want: func(selectors []series.Selector) {
+				recent.Want(selectors)
+				changed()
+			},
+		}),
+		custom:   o.customMetrics.enabled,
+		external: o.customMetrics.external,
+	}, nil
+}
+
+// ofCatalogue is rules.Reserved.
+func ofCatalogue(resource schema.GroupResource, metric string) string {
+	if resource.Group != "" {
+		return ""
+	}
+	for _, section := range catalogue.Table() {
+		for i := range section.Metrics {
+			if m := &section.Metrics[i]; m.Name == metric {
+				for _, has := range m.Resources() {
+					if has == resource.Resource {
+						return "the catalogue"
+					}
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// apply puts the rules of a configuration in force. refused says of those that are
+// not why, with their lines.
+func (m *ruleMetrics) apply(c *configfile.Config) (refused []error) {
+	var usable []rules.Rule
+	var lines []*configfile.Rule
+	for i := range c.Rules {
+		rule := &c.Rules[i]
+		switch {
+		case rule.Attach.External && !m.external:
+			refused = append(refused, c.Problem(rule.Line, "rule %s: external metrics are served with --external-metrics only", rule.Name))
+		case !rule.Attach.External && !m.custom:
+			refused = append(refused, c.Problem(rule.Line, "rule %s: metrics of objects are served with --custom-metrics only", rule.Name))
+		default:
+			usable, lines = append(usable, ruleOf(rule)), append(lines, rule)
+		}
+	}
+	for i, err := range m.provider.Set(usable) {
+		if err != nil {
+			refused = append(refused, ruleProblem(c, lines[i], err))
+		}
+	}
+	return refused
+}
+
+// ruleOf is a rule of the file as a rule.
+func ruleOf(r *configfile.Rule) rules.Rule {
+	return rules.Rule{
+		Name:   r.Name,
+		Attach: rules.Attach{Group: r.Attach.Group, Resource: r.Attach.Resource, Label: r.Attach.Label, External: r.Attach.External},
+		Expr:   r.Expr, Window: r.Window, MaxAge: r.MaxAge,
+		OnMissing: rules.Policy(r.OnMissing), OnNaN: rules.Policy(r.OnNaN),
+		Namespaces: r.Namespaces,
+	}
+}
+
+// ruleProblem is what is wrong with a rule, at its line.
+func ruleProblem(c *configfile.Config, r *configfile.Rule, err error) error {
+	line := r.Line
+	if field, ok := errors.AsType[*rules.FieldError](err); ok {
+		line = r.LineOf(field.Field)
+	}
+	return c.Problem(line, "rule %s: %v", r.Name, err)
+}
+
+// applyConfiguration puts a configuration in force.
+func (s *server) applyConfiguration(c *configfile.Config) (applied configfile.Applied, err error) {
+	switch {
+	case len(c.RemoteWrite) > 0:
+		return applied, c.Problem(c.RemoteWrite[0].Line, "remoteWrite: this version ships nothing: leave it out")
+	case c.History.MaxBytes > 0:
+		return applied, c.Problem(c.History.Line, "history: this version keeps none: leave it out")
+	}
+	applied.Refused = s.rules.apply(c)
+	return applied, nil
+}

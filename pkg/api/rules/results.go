@@ -1,0 +1,146 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
+
+const (
+	// keptFor is how long a result is good: many HPAs of a namespace ask within a
+	// second.
+	keptFor = time.Second
+	// maxKept is how many results are kept.
+	maxKept = 4096
+)
+
+// active is a rule in force.
+type active struct {
+	*Compiled
+	// since is from when on its series have been selected.
+	since storage.Millis
+	// turn is held by its one evaluation that runs; budget is what it may take.
+	turn   chan struct{}
+	budget *budget
+}
+
+// results are the newest results of rules.
+type results struct {
+	evaluator *Evaluator
+	// slots is held by evaluations that run.
+	slots chan struct{}
+
+	mu struct {
+		sync.Mutex
+		byKey map[resultKey]*pending
+	}
+}
+
+type resultKey struct {
+	rule      *active
+	namespace string
+}
+
+// pending is a result that is being made until done is closed.
+type pending struct {
+	done   chan struct{}
+	result *Result
+	// until is how long it is good.
+	until time.Time
+}
+
+func newResults(evaluator *Evaluator, concurrency int) *results {
+	r := &results{evaluator: evaluator, slots: make(chan struct{}, concurrency)}
+	r.mu.byKey = map[resultKey]*pending{}
+	return r
+}
+
+// of is the result of a rule for a namespace, not older than keptFor. Who asks
+// while it is made waits for it. The error is that it did not come in time.
+func (r *results) of(ctx context.Context, rule *active, namespace string) (*Result, error) {
+	key := resultKey{rule, namespace}
+	now := time.Now()
+	r.mu.Lock()
+	p := r.mu.byKey[key]
+	if p == nil || p.isOver(now) {
+		p = &pending{done: make(chan struct{})}
+		r.makeRoomLocked(now)
+		r.mu.byKey[key] = p
+		r.mu.Unlock()
+		r.produce(ctx, p, key)
+	} else {
+		r.mu.Unlock()
+	}
+	select {
+	case <-p.done:
+		return p.result, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("rule %s is still being evaluated: %w", rule.rule.Name, context.Cause(ctx))
+	}
+}
+
+// isOver is whether the result is there and no longer good.
+func (p *pending) isOver(now time.Time) bool {
+	select {
+	case <-p.done:
+		return !now.Before(p.until)
+	default:
+		return false
+	}
+}
+
+// produce makes the result. It is made for all who wait, so it goes on when the one
+// who asked first has gone, and it always ends.
+func (r *results) produce(ctx context.Context, p *pending, key resultKey) {
+	p.result = &Result{Err: fmt.Errorf("BUG: the evaluation of rule %s broke off", key.rule.rule.Name)}
+	defer close(p.done)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*evaluationTimeout)
+	defer cancel()
+	p.result = r.evaluate(ctx, key)
+	now := time.Now()
+	p.until = now.Add(keptFor)
+	if wait := key.rule.budget.wait(now); p.result.Err != nil && wait > keptFor {
+		p.until = now.Add(wait)
+	}
+}
+
+// evaluate waits for its turn and evaluates.
+func (r *results) evaluate(ctx context.Context, key resultKey) *Result {
+	rule := key.rule
+	if wait := rule.budget.wait(time.Now()); wait > 0 {
+		return &Result{Err: fmt.Errorf("it has used up its share of CPU, a quarter of one, and waits %v: make it cheaper by more labels, shorter ranges, or longer steps", wait.Round(100*time.Millisecond))}
+	}
+	for _, queue := range [...]chan struct{}{rule.turn, r.slots} {
+		select {
+		case queue <- struct{}{}:
+			defer func() { <-queue }()
+		case <-ctx.Done():
+			return &Result{Err: fmt.Errorf("its turn did not come within %v, because others are being evaluated", 2*evaluationTimeout)}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, evaluationTimeout)
+	defer cancel()
+	start := time.Now()
+	result := r.evaluator.Evaluate(ctx, rule.Compiled, key.namespace, storage.MillisOf(start), rule.since)
+	end := time.Now()
+	rule.budget.spend(end, end.Sub(start))
+	return result
+}
+
+// makeRoomLocked drops what is over if there is much.
+func (r *results) makeRoomLocked(now time.Time) {
+	if len(r.mu.byKey) < maxKept {
+		return
+	}
+	for key, p := range r.mu.byKey {
+		if p.isOver(now) {
+			delete(r.mu.byKey, key)
+		}
+	}
+}
