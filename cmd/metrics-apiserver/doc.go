@@ -8,5 +8,7 @@
 //
 // This package has the flags (options.go, kubelet_options.go), turns them into
 // configurations (config.go), wires scraper, store and API together and runs
-// them (server.go). The serving CA is wired in serving_ca.go, self-metrics in metrics.go.
+// them (server.go). The serving CA is wired in serving_ca.go, self-metrics in metrics.go,
+// what the configuration file asks for in configured.go, and giving up history while
+// memory is scarce in pressure.go.
 package main

@@ -27,6 +27,7 @@ type options struct {
 
 	kubelet        *kubeletOptions
 	customMetrics  *customMetricsOptions
+	history        *historyOptions
 	generic        *genericoptions.ServerRunOptions
 	serving        *genericoptions.SecureServingOptionsWithLoopback
 	servingCA      *servingCAOptions
@@ -43,6 +44,7 @@ func newOptions() *options {
 
 		kubelet:        newKubeletOptions(),
 		customMetrics:  &customMetricsOptions{},
+		history:        &historyOptions{},
 		generic:        genericoptions.NewServerRunOptionsForComponent("metrics-apiserver", compatibility.NewComponentGlobalsRegistry()),
 		serving:        genericoptions.NewSecureServingOptions().WithLoopback(),
 		servingCA:      &servingCAOptions{},
@@ -72,6 +74,7 @@ func (o *options) flags() (sets cliflag.NamedFlagSets) {
 	o.generic.AddUniversalFlags(sets.FlagSet("generic"))
 	o.kubelet.addFlags(sets.FlagSet("kubelet client"))
 	o.customMetrics.addFlags(sets.FlagSet("custom metrics"))
+	o.history.addFlags(sets.FlagSet("custom metrics"))
 	o.serving.AddFlags(sets.FlagSet("apiserver secure serving"))
 	o.servingCA.addFlags(sets.FlagSet("apiserver secure serving"))
 	o.authentication.AddFlags(sets.FlagSet("apiserver authentication"))
@@ -105,6 +108,7 @@ func (o *options) validate() error {
 		errs = append(errs, fmt.Errorf("--kubelet-request-timeout is %v: must be at most nine tenths of --metric-resolution, which is %v, so that one scrape has ended when the next begins", o.kubelet.requestTimeout, o.metricResolution))
 	}
 	errs = append(errs, o.customMetrics.validate()...)
+	errs = append(errs, o.history.validate(o.customMetrics.config)...)
 	errs = append(errs, o.generic.Validate()...)
 	errs = append(errs, o.serving.Validate()...)
 	errs = append(errs, o.servingCA.validate(o.serving)...)

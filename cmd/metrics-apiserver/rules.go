@@ -13,6 +13,8 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/catalogue"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/rules"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/history"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
@@ -20,6 +22,9 @@ import (
 type ruleMetrics struct {
 	recent   *series.Recent
 	provider *rules.Provider
+	// history is what rules that are new look back into, samples both together.
+	history *history.Store
+	samples *history.Reader
 	// custom and external are which groups are served.
 	custom, external bool
 }
@@ -30,11 +35,20 @@ func newRuleMetrics(o *options, nodes *objects.Nodes, pods *objects.Pods, maxAge
 	if err != nil {
 		return nil, err
 	}
+	past := history.New(history.Options{Instance: instance})
+	samples := history.NewReader(recent, past)
 	return &ruleMetrics{
-		recent: recent,
+		recent:  recent,
+		history: past,
+		samples: samples,
 		provider: rules.New(rules.Options{
-			Samples: recent, Nodes: nodes, Pods: pods, MaxAge: maxAge, Reserved: ofCatalogue,
+			Samples: samples, Nodes: nodes, Pods: pods, MaxAge: maxAge, Reserved: ofCatalogue,
 			Want: func(selectors []series.Selector) {
+				names := make([]string, len(selectors))
+				for i, selector := range selectors {
+					names[i] = selector.Name
+				}
+				samples.Began(names, storage.MillisOf(time.Now()))
 				recent.Want(selectors)
 				changed()
 			},
@@ -105,16 +119,4 @@ func ruleProblem(c *configfile.Config, r *configfile.Rule, err error) error {
 		line = r.LineOf(field.Field)
 	}
 	return c.Problem(line, "rule %s: %v", r.Name, err)
-}
-
-// applyConfiguration puts a configuration in force.
-func (s *server) applyConfiguration(c *configfile.Config) (applied configfile.Applied, err error) {
-	switch {
-	case len(c.RemoteWrite) > 0:
-		return applied, c.Problem(c.RemoteWrite[0].Line, "remoteWrite: this version ships nothing: leave it out")
-	case c.History.MaxBytes > 0:
-		return applied, c.Problem(c.History.Line, "history: this version keeps none: leave it out")
-	}
-	applied.Refused = s.rules.apply(c)
-	return applied, nil
 }

@@ -17,7 +17,6 @@ import (
 	"k8s.io/component-base/version"
 	"k8s.io/klog/v2"
 
-	"github.com/metrics-apiserver/metrics-apiserver/cmd/metrics-apiserver/configfile"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/catalogue"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
@@ -41,9 +40,9 @@ type server struct {
 	servingCA *servingca.Keeper
 	// customMetrics is nil where there are none.
 	customMetrics *customMetrics
-	// rules and config are nil where there is no configuration file.
-	rules  *ruleMetrics
-	config *configfile.Watcher
+	// rules and configured are nil where there is no configuration file.
+	rules      *ruleMetrics
+	configured *configured
 }
 
 // newServer wires what the options ask for; it starts nothing.
@@ -83,10 +82,13 @@ func newServer(o *options) (*server, error) {
 	}
 	if o.customMetrics.config != "" {
 		if s.rules, err = newRuleMetrics(o, s.nodes, s.pods, storage.StalenessBound(o.metricResolution),
-			func(node string) string { return s.scraper.Instance(node) }, func() { s.scraper.SeriesChanged() }); err != nil {
+			func(node string) string { return s.scraper.Instance(node) }, s.seriesChanged); err != nil {
 			return nil, err
 		}
-		scraping.Series = append(scraping.Series, s.rules.recent)
+		if s.configured, err = newConfigured(o, s.rules, own, s.seriesChanged); err != nil {
+			return nil, err
+		}
+		scraping.Series = s.configured.consumers()
 	}
 	if s.scraper, err = scraper.New(scraping, store); err != nil {
 		return nil, err
@@ -111,15 +113,15 @@ func newServer(o *options) (*server, error) {
 	if err := s.installMetrics(source); err != nil {
 		return nil, err
 	}
-	if s.rules != nil {
-		if s.config, err = configfile.NewWatcher(configfile.Options{Path: o.customMetrics.config, Apply: s.applyConfiguration, Registry: own}); err != nil {
-			return nil, err
-		}
-		if err := s.config.Load(); err != nil {
-			return nil, err
-		}
-	}
 	return s, api.RegisterProbes(s.generic, source, func() error { return s.scraper.Alive(time.Now()) })
+}
+
+// seriesChanged has kubelets asked for what consumers of series want now. Before
+// there is a scraper there is nobody to tell: it begins with that.
+func (s *server) seriesChanged() {
+	if s.scraper != nil {
+		s.scraper.SeriesChanged()
+	}
 }
 
 // NodeSet is objects.NodeEvents': the node is scraped from now on.
@@ -153,8 +155,8 @@ func (s *server) run(ctx context.Context) error {
 		})
 		group.Go(func() error { return s.customMetrics.demand.Run(feeding) })
 	}
-	if s.config != nil {
-		group.Go(func() error { return s.config.Run(feeding) })
+	if s.configured != nil {
+		group.Go(func() error { return s.configured.Run(feeding) })
 	}
 	if s.servingCA != nil {
 		group.Go(func() error { return s.servingCA.Run(feeding) })

@@ -70,7 +70,7 @@ func lineOf(tb testing.TB, text string, sent storage.Millis) line {
 	}
 	name, rest, _ := strings.Cut(text[:end], "{")
 	l := line{text: text[:end], labels: series.Labels{{Name: series.NameLabel, Value: name}}, at: sent}
-	for _, pair := range strings.Split(strings.TrimSuffix(rest, "}"), "\",") {
+	for pair := range strings.SplitSeq(strings.TrimSuffix(rest, "}"), "\",") {
 		if label, value, ok := strings.Cut(pair, "=\""); ok {
 			l.labels = append(l.labels, series.Label{Name: label, Value: strings.TrimSuffix(value, "\"")})
 		}

@@ -78,7 +78,7 @@ func TestScales(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	check := func(v float64) {
 		t.Helper()
-		for s := raw; s < scales; s++ {
+		for s := range scales {
 			if n, ok := s.fit(v); ok && math.Float64bits(s.value(n)) != math.Float64bits(v) {
 				t.Errorf("scale %d has %d for %v, which is %v", s, n, v, s.value(n))
 			}

@@ -293,6 +293,9 @@ func TestModel(t *testing.T) {
 // TestOverwritten holds that where there is no room, the oldest goes, what is left
 // is right, and nothing is left on the heap of what is gone.
 func TestOverwritten(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills the least memory that there can be, several times")
+	}
 	w := newWorld(t, 1, 4, Keep{MaxBytes: MinBytes, Sources: series.SourceSetOf(series.Resource, series.Cadvisor)})
 	w.wild = true
 	for w.store.Stats().Bytes < MinBytes || w.store.stats.written.Load() < 2*MinBytes {

@@ -59,7 +59,9 @@ func (r *Reader) needs(name string, from storage.Millis) bool {
 			at, ok = max(at, each), true
 		}
 	}
-	return ok && from < at+settle
+	// What began with the rings has nothing that they lack.
+	first := storage.Millis(r.history.first.Load())
+	return ok && from < at+settle && first != 0 && first < at
 }
 
 // Select is as series.Recent.Select. Each series comes once.

@@ -48,6 +48,9 @@ func (r *receiver) Open(labels series.Labels, _ *series.Metadata) series.Handle 
 func (r *receiver) Commit(b *series.Batch, gone []series.Handle) {
 	if r.target != nil {
 		r.target.commit(b, gone)
+		if r.store.first.Load() == 0 {
+			r.store.first.CompareAndSwap(0, int64(b.Received))
+		}
 	}
 	r.store.sweep(b.Received)
 }

@@ -41,7 +41,9 @@ type Store struct {
 	sources    atomic.Uint32
 	nextLane   atomic.Uint32
 	swept      atomic.Int64
-	stats      storeStats
+	// first is when the first answer came since anything is kept; 0 is not yet.
+	first atomic.Int64
+	stats storeStats
 
 	// mu guards which targets there are. A target's lock is taken after it.
 	mu struct {
@@ -69,8 +71,8 @@ type targetKey struct {
 
 // Keep is what a store keeps.
 type Keep struct {
-	// MaxBytes is the memory for blocks, from MinBytes; 0 is to keep nothing. The
-	// cache rounds up to a multiple of 32 MiB.
+	// MaxBytes is the memory for blocks, from MinBytes; 0 is to keep nothing. Of it
+	// whole multiples of MinBytes are used.
 	MaxBytes int64
 	// Sources are of which sources series are kept.
 	Sources series.SourceSet
@@ -101,6 +103,7 @@ func (s *Store) Keep(keep Keep) error {
 	if err := keep.Validate(); err != nil {
 		return err
 	}
+	keep.MaxBytes -= keep.MaxBytes % MinBytes // The cache would round up.
 	if keep.Sources == 0 {
 		keep.MaxBytes = 0
 	}
@@ -147,6 +150,25 @@ func (s *Store) Resume() {
 	s.applyLocked()
 }
 
+// Room is how much memory is to be kept in, also while it is shed.
+func (s *Store) Room() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.keep.MaxBytes
+}
+
+// Bytes is how much memory blocks take at the moment, outside of Go's heap.
+func (s *Store) Bytes() int64 {
+	s.cache.RLock()
+	defer s.cache.RUnlock()
+	if s.cache.blocks == nil {
+		return 0
+	}
+	var c fastcache.Stats
+	s.cache.blocks.UpdateStats(&c)
+	return int64(c.BytesSize)
+}
+
 // IsShed says whether nothing is kept since Shed.
 func (s *Store) IsShed() bool {
 	s.mu.Lock()
@@ -181,6 +203,7 @@ func (s *Store) renewLocked() (released int64) {
 }
 
 func (s *Store) clearLocked() {
+	s.first.Store(0)
 	s.mu.targets, s.mu.former = map[targetKey]*target{}, nil
 	s.mu.symbols = newSymbols()
 }

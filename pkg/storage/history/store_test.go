@@ -31,6 +31,18 @@ func TestKeepRefuses(t *testing.T) {
 	}
 }
 
+func TestRoom(t *testing.T) {
+	s := New(Options{})
+	for bytes, want := range map[int64]int64{0: 0, MinBytes: MinBytes, 2*MinBytes - 1: MinBytes, 3*MinBytes + 5: 3 * MinBytes} {
+		if err := s.Keep(Keep{MaxBytes: bytes, Sources: series.SourceSetOf(series.Resource)}); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Room(); got != want || s.Stats().MaxBytes != want {
+			t.Errorf("%d bytes: room for %d, %d in the cache, want %d", bytes, got, s.Stats().MaxBytes, want)
+		}
+	}
+}
+
 // TestRecorded holds that recorded answers are read back as they are.
 func TestRecorded(t *testing.T) {
 	for _, source := range []series.Source{series.Resource, series.Cadvisor} {

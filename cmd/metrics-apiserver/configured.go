@@ -1,0 +1,67 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/component-base/metrics"
+
+	"github.com/metrics-apiserver/metrics-apiserver/cmd/metrics-apiserver/configfile"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
+)
+
+// configured is what the configuration file asks for, and what keeps it so.
+type configured struct {
+	rules    *ruleMetrics
+	past     *historyOptions
+	watcher  *configfile.Watcher
+	pressure *pressure
+	// changed is told when kubelets are to be asked for something else.
+	changed func()
+}
+
+// newConfigured applies the file for the first time. It starts nothing.
+func newConfigured(o *options, rules *ruleMetrics, registry metrics.KubeRegistry, changed func()) (*configured, error) {
+	c := &configured{rules: rules, past: o.history, pressure: newPressure(rules.history), changed: changed}
+	registry.CustomMustRegister(newSeriesMetrics(rules.recent, rules.history))
+	var err error
+	if c.watcher, err = configfile.NewWatcher(configfile.Options{Path: o.customMetrics.config, Apply: c.apply, Registry: registry}); err != nil {
+		return nil, err
+	}
+	return c, c.watcher.Load()
+}
+
+// apply puts a configuration in force: all of it, but for rules that cannot be used,
+// or nothing.
+func (c *configured) apply(config *configfile.Config) (configfile.Applied, error) {
+	if len(config.RemoteWrite) > 0 {
+		return configfile.Applied{}, config.Problem(config.RemoteWrite[0].Line, "remoteWrite: this version ships nothing: leave it out")
+	}
+	// What may be refused as a whole comes before what cannot be taken back.
+	if _, err := c.past.keep(config, 0); err != nil {
+		return configfile.Applied{}, err
+	}
+	applied := configfile.Applied{Refused: c.rules.apply(config)}
+	keep, err := c.past.keep(config, c.rules.recent.Sources())
+	if err == nil {
+		err = c.rules.history.Keep(keep)
+	}
+	c.changed()
+	return applied, err
+}
+
+// consumers are those of labelled series.
+func (c *configured) consumers() []series.Consumer {
+	return []series.Consumer{c.rules.recent, c.rules.history}
+}
+
+// Run keeps in force what the file says until ctx ends.
+func (c *configured) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.watcher.Run(ctx) })
+	group.Go(func() error { return c.pressure.Run(ctx) })
+	return group.Wait()
+}
