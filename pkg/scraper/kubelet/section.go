@@ -21,6 +21,9 @@ type section struct {
 	time storage.Millis
 
 	used, capacity, inodesUsed, inodes number
+	// available and inodesFree are what may be used, which can be less than what is
+	// not in use.
+	available, inodesFree number
 	rss, threads, processes            number
 	// some and full are pressures, in nanoseconds.
 	some, full number
@@ -28,8 +31,11 @@ type section struct {
 	// they are listed.
 	network, sum traffic
 	interfaces   bool
-	// claim says that a volume is that of a claim.
-	claim bool
+	// name is a volume's; claim says that it is that of a claim, whose name and
+	// namespace follow.
+	name                      []byte
+	claim                     bool
+	claimName, claimNamespace []byte
 }
 
 // number is a number that may be there.
@@ -83,6 +89,12 @@ func (s *sectionReader) section(kind sectionKind) (c section) {
 			c.inodesUsed = s.number(1)
 		case "inodes":
 			c.inodes = s.number(1)
+		case "availableBytes":
+			c.available = s.number(1)
+		case "inodesFree":
+			c.inodesFree = s.number(1)
+		case "name":
+			c.name = s.json.text()
 		case "rssBytes":
 			c.rss = s.number(1)
 		case "curproc":
@@ -101,7 +113,16 @@ func (s *sectionReader) section(kind sectionKind) (c section) {
 			})
 		case "pvcRef":
 			c.claim = s.json.peek() == '{'
-			s.json.skip()
+			s.json.object(func(key []byte) {
+				switch string(key) {
+				case "name":
+					c.claimName = s.json.text()
+				case "namespace":
+					c.claimNamespace = s.json.text()
+				default:
+					s.json.skip()
+				}
+			})
 		default:
 			if !s.trafficMember(key, &c.network) {
 				s.json.skip()

@@ -23,6 +23,8 @@ type SeriesDecoder struct {
 	seed    maphash.Seed
 	memory  sync.Pool // of *seriesMemory
 	names   seriesNames
+	// summaryNames are those that series of summaries have.
+	summaryNames [summaryMetrics]string
 }
 
 // NewSeriesDecoder is a decoder with bounds. Invalid options are a bug of the caller
@@ -31,7 +33,7 @@ func NewSeriesDecoder(options Options) *SeriesDecoder {
 	if err := options.Validate(); err != nil {
 		panic("BUG: " + err.Error())
 	}
-	d := &SeriesDecoder{options: options.withDefaults(), seed: maphash.MakeSeed()}
+	d := &SeriesDecoder{options: options.withDefaults(), seed: maphash.MakeSeed(), summaryNames: summaryNames()}
 	d.memory.New = func() any { return new(seriesMemory) }
 	d.names.known = map[string]string{}
 	return d
