@@ -186,14 +186,16 @@ func (r *Recent) addLocked(labels Labels, hash uint64, source Source, list *list
 	r.mu.last++
 	ring := &ring{id: r.mu.last, labels: held, source: source, hash: hash, list: list}
 	ring.points.Store(newPoints(0, 0))
+	ring.bytes.Store(size(firstPoints))
 	r.mu.rings[hash] = ring
-	r.bytes.Add(bytes)
+	r.bytes.Add(bytes + size(firstPoints))
 	r.stats.series.Add(1)
 	list.add(ring)
 	return ring
 }
 
-// firstPoints is for how many samples a series gets room at first.
+// firstPoints is for how many samples a series gets room at first; that much is
+// accounted for from the beginning.
 const firstPoints = 4
 
 // endLocked ends a series that is open.
@@ -236,10 +238,7 @@ func (r *Recent) append(ring *ring, t storage.Millis, v float64) {
 // any more. Where the bound does not allow more, the oldest samples make way.
 func (r *Recent) grow(ring *ring, p *points, t storage.Millis) *points {
 	since := t - storage.Millis(ring.keep.Load())
-	had := size(len(p.times))
-	if len(p.times) == 0 {
-		had = 0
-	}
+	had := size(max(firstPoints, len(p.times)))
 	q := p.grown(since, t, 1<<30)
 	more := size(len(q.times)) - had
 	if more > 0 && r.bytes.Load()+more > r.options.MaxBytes && len(p.times) > 0 {
