@@ -23,8 +23,8 @@ type section struct {
 	used, capacity, inodesUsed, inodes number
 	// available and inodesFree are what may be used, which can be less than what is
 	// not in use.
-	available, inodesFree number
-	rss, threads, processes            number
+	available, inodesFree   number
+	rss, threads, processes number
 	// some and full are pressures, in nanoseconds.
 	some, full number
 	// network is the default interface, sum all that count; interfaces says that
