@@ -44,6 +44,12 @@
 // fail. A source that fails is asked ever less often, one that is refused every
 // ten minutes.
 //
+// # Series
+//
+// Options.Series are who wants the answers as labelled series: rules, history,
+// remote-write (file tap.go). They get the same bytes after the store has had them.
+// Sources that only they need are asked as those of inputs are.
+//
 // # Two clocks
 //
 // Kubelets stamp samples by their own clock. How far it is from ours is read off

@@ -15,6 +15,8 @@
 //   - Stats: what was read and what was refused, and why.
 //   - InputDecoder, InputAnswer: read the numbers that custom metrics are
 //     computed from, of /metrics/cadvisor and of a whole /stats/summary.
+//   - SeriesDecoder, SeriesStream: read any of a kubelet's documents as labelled
+//     series, for receivers of package series (files series….go).
 //
 // # What is taken
 //
@@ -61,7 +63,8 @@
 //
 // # Concurrency and ownership
 //
-// An InputDecoder serves all nodes, and an InputAnswer one goroutine at a time.
+// An InputDecoder serves all nodes, and an InputAnswer one goroutine at a time; so
+// it is with a SeriesDecoder and the SeriesStreams of its nodes.
 // A Decoder serves one node and must not be used concurrently. It keeps no part
 // of a body. What it puts into a batch belongs to it and is valid until the
 // next call of the same method or of Release, except the Layout, which is
