@@ -198,6 +198,9 @@ type SeriesStats struct {
 // Decode reads an answer and hands it to all receivers. After an error they know
 // nothing of it; the caller says Failed.
 func (s *SeriesStream) Decode(a SeriesAnswer) (SeriesStats, error) {
+	if len(s.feeds) == 0 {
+		return SeriesStats{}, nil
+	}
 	m, _ := s.decoder.memory.Get().(*seriesMemory) // Nothing else is in the pool.
 	m.walk.begin(&s.plan)
 	batch := series.Batch{Node: s.node, Source: s.source, Sent: a.Sent, Received: a.Received, Offset: a.Offset}

@@ -40,9 +40,10 @@ type Recent struct {
 		symbols symbols
 		// gone is the rings of series that are gone, among some that came back.
 		gone []*ring
-		// last is the newest id, and missing how many series there was no room for.
-		last    uint64
-		missing int
+		// last is the newest id, and missing how many series there was no room for,
+		// the newest of them in the generation refused.
+		last, refused uint64
+		missing       int
 	}
 }
 
@@ -121,8 +122,10 @@ func (r *Recent) sweepLocked(dirty map[*list]bool) {
 		r.index.sweep(list)
 	}
 	r.mu.gone = compact(r.mu.gone)
-	if r.mu.missing > 0 && r.bytes.Load() < r.options.MaxBytes*7/8 {
-		again := *r.wanted.Load()
+	// Once for what was refused: some of it may be of nodes that do not answer.
+	w := r.wanted.Load()
+	if r.mu.missing > 0 && r.mu.refused == w.generation && r.bytes.Load() < r.options.MaxBytes*7/8 {
+		again := *w
 		again.generation++
 		r.wanted.Store(&again)
 	}

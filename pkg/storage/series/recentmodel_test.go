@@ -5,6 +5,7 @@ package series
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -175,6 +176,9 @@ func holdRecent(t *testing.T, r *rand.Rand, recent *Recent, all map[string]*naiv
 	namespace, name := []string{"", "ns0", "ns1"}[r.IntN(3)], []string{"", "a", "b"}[r.IntN(3)]
 	from := now - storage.Millis(r.IntN(100_000))
 	to := from + storage.Millis(r.IntN(110_000))
+	if r.IntN(10) == 0 {
+		to = math.MaxInt64
+	}
 	got := map[string]string{}
 	show := func(times []storage.Millis, values []float64, since storage.Millis) string {
 		for len(times) > 0 && times[0] < since {

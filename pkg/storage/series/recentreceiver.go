@@ -86,15 +86,16 @@ func (c *recentReceiver) Open(labels Labels, _ *Metadata) Handle {
 		return 0
 	}
 	r := c.recent
+	hash := r.hash(c.merged)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	hash := r.hash(c.merged)
 	ring := r.mu.rings[hash]
 	switch {
 	case ring == nil:
 		list := r.index.list(c.merged.Get("namespace"), c.merged.Get(NameLabel))
 		if ring = r.addLocked(c.merged, hash, c.source, list); ring == nil {
 			r.mu.missing++
+			r.mu.refused = c.wanted.generation
 			list.missing.Add(1)
 			return c.handle(recentSlot{list: list})
 		}

@@ -3,7 +3,11 @@
 
 package series
 
-import "github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+import (
+	"math"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+)
 
 // Points are samples of one series, oldest first.
 type Points struct {
@@ -32,7 +36,10 @@ func (r *Recent) Select(namespace, name string, match func(Labels) bool, from, t
 		for _, ring := range l.all() {
 			p := ring.points.Load()
 			n := int(p.n.Load())
-			first, end := p.search(n, from), p.search(n, to+1)
+			first, end := p.search(n, from), n
+			if to < math.MaxInt64 {
+				end = p.search(n, to+1)
+			}
 			if first >= end || match != nil && !match(ring.labels) {
 				continue
 			}
