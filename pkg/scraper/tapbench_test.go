@@ -54,7 +54,7 @@ func BenchmarkTap(b *testing.B) {
 		{"everything-thrice", []series.Consumer{everything{}, everything{}, everything{}}},
 		{"recent", []series.Consumer{recent()}},
 	} {
-		for source, pods := range map[series.Source]int{series.Resource: 150, series.Cadvisor: 430} {
+		for source, pods := range map[series.Source]int{series.Resource: 133, series.Cadvisor: 1000} {
 			b.Run(bench.name+"/"+source.String(), func(b *testing.B) {
 				m, err := New(Options{Series: bench.consumers}, &recorder{})
 				if err != nil {

@@ -101,13 +101,15 @@ func (f *feed) fail(at storage.Millis) {
 }
 
 // end says that nothing follows, unless it failed before.
-func (f *feed) end(at storage.Millis) error {
-	if f.failed != nil {
-		return nil
+func (f *feed) end(at storage.Millis) (failed error) {
+	if f.failed == nil {
+		f.endNow(at)
+		failed = f.failed
 	}
-	func() {
-		defer f.guard()
-		f.receiver.End(at)
-	}()
-	return f.failed
+	return failed
+}
+
+func (f *feed) endNow(at storage.Millis) {
+	defer f.guard()
+	f.receiver.End(at)
 }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/maphash"
+	"slices"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
@@ -145,9 +146,9 @@ type summarySeries struct {
 func (r *seriesReading) readSummary() error {
 	m := &r.memory.summary
 	m.claims, m.pending = m.claims[:0], m.pending[:0]
-	for i, name := range r.stream.decoder.summaryNames {
+	for i := range m.wanted {
 		m.wanted[i] = 0
-		if name != "" {
+		if name := r.stream.decoder.summaryNames[i]; name != "" {
 			m.wanted[i] = r.wantedOf(name)
 		}
 	}
@@ -193,9 +194,7 @@ func (s *summarySeries) begin() {
 }
 
 // add notes an object.
-func (s *summarySeries) add(fill int, within []byte) {
-	s.addSection(fill, s.section(sectionOther), within)
-}
+func (s *summarySeries) add(fill int) { s.addSection(fill, s.section(sectionOther), nil) }
 
 func (s *summarySeries) addSection(fill int, c section, within []byte) {
 	if c.time > 0 {
@@ -206,14 +205,14 @@ func (s *summarySeries) addSection(fill int, c section, within []byte) {
 func (s *summarySeries) readNode(key []byte) {
 	switch string(key) {
 	case "fs":
-		s.add(fillNode, nil)
+		s.add(fillNode)
 	case "runtime":
 		s.json.object(func(key []byte) {
 			switch string(key) {
 			case "imageFs":
-				s.add(fillImages, nil)
+				s.add(fillImages)
 			case "containerFs":
-				s.add(fillContainers, nil)
+				s.add(fillContainers)
 			default:
 				s.json.skip()
 			}
@@ -258,7 +257,7 @@ func (s *summarySeries) readPodMember(key []byte) {
 	case "containers":
 		s.json.array(s.readContainer)
 	case "ephemeral-storage":
-		s.add(fillPod, nil)
+		s.add(fillPod)
 	case "volume":
 		s.json.array(func() {
 			c := s.section(sectionOther)
@@ -286,9 +285,9 @@ func (s *summarySeries) readContainer() {
 		case "name":
 			name = s.json.text()
 		case "rootfs":
-			s.add(fillRoot, nil)
+			s.add(fillRoot)
 		case "logs":
-			s.add(fillLogs, nil)
+			s.add(fillLogs)
 		default:
 			s.json.skip()
 		}
@@ -330,7 +329,8 @@ func (s *summarySeries) settle() {
 
 // hash is that of a series, or of what several series are of.
 func (s *summarySeries) hash(l summaryLabels) (hash uint64, length uint16) {
-	key := append(s.memory.key[:0], byte(l.metric))
+	key := s.memory.key[:0]
+	key = append(key, byte(l.metric))
 	for _, part := range [...][]byte{l.namespace, l.pod, l.within} {
 		key = append(append(key, part...), 0xff)
 	}
@@ -341,10 +341,8 @@ func (s *summarySeries) hash(l summaryLabels) (hash uint64, length uint16) {
 // known says whether a claim has come before.
 func (s *summarySeries) known(l summaryLabels) bool {
 	hash, _ := s.hash(l)
-	for _, h := range s.memory.claims {
-		if h == hash {
-			return true
-		}
+	if slices.Contains(s.memory.claims, hash) {
+		return true
 	}
 	s.memory.claims = append(s.memory.claims, hash)
 	return false

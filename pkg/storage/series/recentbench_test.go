@@ -21,9 +21,13 @@ func fill(b *testing.B, r *Recent) (receivers []Receiver, batches []Batch, now s
 		for i := range 1000 {
 			pod := fmt.Sprintf("pod-%d-%d", n, i/10)
 			h := receiver.Open(Labels{
-				{NameLabel, "container_network_receive_bytes_total"}, {"id", "/kubepods/burstable/pod2827da3b-bc07-4e5e-a07a-" + pod},
-				{"image", "registry.example/pause:3.10"}, {"interface", fmt.Sprint("eth", i%10)}, {"name", "39f78291be8604b6e99cbfca6f64efd7" + pod},
-				{"namespace", fmt.Sprint("namespace-", (n*100+i/10)%1000)}, {"pod", pod},
+				{NameLabel, "container_network_receive_bytes_total"},
+				{"id", "/kubepods/burstable/pod2827da3b-bc07-4e5e-a07a-" + pod},
+				{"image", "registry.example/pause:3.10"},
+				{"interface", fmt.Sprint("eth", i%10)},
+				{"name", "39f78291be8604b6e99cbfca6f64efd7" + pod},
+				{"namespace", fmt.Sprint("namespace-", (n*100+i/10)%1000)},
+				{"pod", pod},
 			}, &Metadata{})
 			batch.Handles = append(batch.Handles, h)
 		}

@@ -49,7 +49,7 @@ type modelNode struct {
 
 // TestRecentModel holds Recent against a store that keeps all samples of each series.
 func TestRecentModel(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(30) {
 		testRecentModel(t, seed)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)

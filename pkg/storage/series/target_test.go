@@ -27,10 +27,16 @@ func TestAppendTarget(t *testing.T) {
 		labels, want Labels
 	}{
 		{"nothing", nil, target},
-		{"the answer's wins", Labels{{NameLabel, "up"}, {"namespace", "shop"}, {"pod", "p"}},
-			Labels{{NameLabel, "up"}, {"job", "kubelet"}, {"namespace", "shop"}, {"node", "a"}, {"pod", "p"}}},
-		{"empty keeps the target's away", Labels{{NameLabel, "up"}, {"container", ""}, {"namespace", ""}, {"zone", ""}},
-			Labels{{NameLabel, "up"}, {"job", "kubelet"}, {"node", "a"}}},
+		{
+			"the answer's wins",
+			Labels{{NameLabel, "up"}, {"namespace", "shop"}, {"pod", "p"}},
+			Labels{{NameLabel, "up"}, {"job", "kubelet"}, {"namespace", "shop"}, {"node", "a"}, {"pod", "p"}},
+		},
+		{
+			"empty keeps the target's away",
+			Labels{{NameLabel, "up"}, {"container", ""}, {"namespace", ""}, {"zone", ""}},
+			Labels{{NameLabel, "up"}, {"job", "kubelet"}, {"node", "a"}},
+		},
 	} {
 		if got := test.labels.AppendTarget(nil, target); got.Compare(test.want) != 0 {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
