@@ -25,7 +25,7 @@ func BenchmarkServe(b *testing.B) {
 			server := httptest.NewUnstartedServer(handler)
 			server.EnableHTTP2 = true
 			server.StartTLS()
-			defer server.Close()
+			b.Cleanup(server.Close)
 			for _, together := range []int{1, 10} {
 				clients := make([]*http.Client, together)
 				for i := range clients {
@@ -33,7 +33,7 @@ func BenchmarkServe(b *testing.B) {
 						TLSClientConfig:   &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs},
 						ForceAttemptHTTP2: true, DisableCompression: true,
 					}}
-					defer clients[i].CloseIdleConnections()
+					b.Cleanup(clients[i].CloseIdleConnections)
 				}
 				b.Run(accept[len("application/"):]+"/"+strconv.Itoa(together)+"/"+name, func(b *testing.B) {
 					for b.Loop() {

@@ -8,10 +8,14 @@ import (
 	"sync"
 )
 
-// chunkSize is from how many bytes on a chunk is written. It is also from where
-// on the generic server compresses an answer, and it goes by the first write
-// alone: where there are more bytes, more than that must be in the first write.
-const chunkSize = 128 << 10
+// frameSize is what HTTP/2 sends at a time. Chunks are whole frames: each write
+// that is not ends in a frame more, with a record of TLS and a system call.
+const frameSize = 16 << 10
+
+// chunkSize is how large chunks are. From 128 KiB on the generic server compresses
+// an answer, and it goes by the first write alone: where there are more bytes, more
+// than that must be in the first write.
+const chunkSize = 9 * frameSize
 
 // The buffers have room for the item that makes a chunk full; one that a huge
 // item made grow beyond maxPooled is not kept.
@@ -72,7 +76,7 @@ func (p *Writer) buffer() []byte {
 
 // keep takes a buffer back.
 func (p *Writer) keep(buf []byte) {
-	if size := cap(buf); size > 0 && size <= maxPooled {
+	if size := cap(buf); size >= bufferSize && size <= maxPooled {
 		p.buffers.Put(&buf)
 	}
 }
@@ -94,24 +98,34 @@ type Chunks struct {
 // to the Chunks.
 func (c *Chunks) Buffer() []byte { return c.buf }
 
-// Put takes back the Buffer, appended to, writes it where it is full, and says
+// Put takes back the Buffer, appended to, writes what is full of it, and says
 // whether to go on.
 func (c *Chunks) Put(buf []byte) bool {
 	c.buf = buf
-	if len(buf) > chunkSize {
-		c.flush()
+	if len(buf) >= chunkSize {
+		c.write(len(buf) / frameSize * frameSize)
 	}
 	return c.err == nil
 }
 
+// flush writes what is left.
 func (c *Chunks) flush() {
-	switch {
-	case c.err != nil || len(c.buf) == 0:
-		c.buf = c.buf[:0]
-	case c.next != nil:
-		c.buf, c.err = c.next(c.buf)
-	default:
-		_, c.err = c.w.Write(c.buf)
-		c.buf = c.buf[:0]
+	if len(c.buf) > 0 {
+		c.write(len(c.buf))
 	}
+}
+
+// write writes the first n bytes, and keeps the others.
+func (c *Chunks) write(n int) {
+	full, rest := c.buf[:n], c.buf[n:]
+	c.buf = c.buf[:0]
+	switch {
+	case c.err != nil:
+	case c.next != nil:
+		// The rest stays as it is until the next call: nobody else writes buffers.
+		c.buf, c.err = c.next(full)
+	default:
+		_, c.err = c.w.Write(full)
+	}
+	c.buf = append(c.buf, rest...)
 }

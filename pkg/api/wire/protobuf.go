@@ -149,7 +149,8 @@ func (e *protobufEncoder) commonBytes(item *Item) []byte {
 	if c.bytes == nil {
 		c.bytes = make([]byte, 0, 512)
 	}
-	b := append(c.bytes[:0], metaGenerateTag, 0)
+	b := c.bytes[:0]
+	b = append(b, metaGenerateTag, 0)
 	b = AppendField(b, metaNamespaceTag, item.Namespace)
 	b = append(b, e.fixed...)
 	b = append(b, item.Labels...)

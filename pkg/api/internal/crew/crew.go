@@ -64,7 +64,16 @@ func each(pieces int, do func(piece int)) {
 	hands := make([]*Hand, max(0, min(pieces, runtime.GOMAXPROCS(0))-1))
 	for i := range hands {
 		hands[i] = Start(work)
-		defer hands[i].Wait()
 	}
+	defer waitAll(hands)
 	work()
+}
+
+// waitAll waits for all, and then panics if one did.
+func waitAll(hands []*Hand) {
+	if len(hands) == 0 {
+		return
+	}
+	defer waitAll(hands[1:])
+	hands[0].Wait()
 }
