@@ -32,18 +32,25 @@ type bridge struct {
 	refused time.Time
 	// hurry says that the next scrape comes sooner, hurried that one did.
 	hurry, hurried bool
+	// short is how many containers the last summary left without a rate. told says
+	// that the one before left no more: the kubelet does not know theirs, as of what
+	// is idle, and will not before there are two samples, which are enough for us.
+	short int
+	told  bool
 }
 
 // begin begins it.
 func (b *bridge) begin(now time.Time, lasts time.Duration) {
-	b.end, b.hurry, b.hurried = now.Add(lasts), false, false
+	*b = bridge{end: now.Add(lasts), refused: b.refused}
 }
 
-// fellShort takes note that a good summary left containers without a rate. The
-// kubelet may not know theirs yet, but it may also have taken a new sample
-// between the two answers, which with many containers always happens to some:
-// asking again soon, once, is then all it takes.
-func (b *bridge) fellShort() {
+// fellShort takes note that a good summary left so many containers without a
+// rate. The kubelet may not know theirs yet, but it may also have taken a new
+// sample between the two answers, which with many containers always happens to
+// some: asking again soon, once, is then nearly always all it takes.
+func (b *bridge) fellShort(unrated int) {
+	b.told = b.short > 0 && unrated >= b.short
+	b.short = unrated
 	b.hurry = !b.hurried
 	b.hurried = true
 }
@@ -67,7 +74,7 @@ func (b *bridge) goOn(now time.Time, unrated int) bool {
 }
 
 // asks says whether the summary is worth asking for.
-func (b *bridge) asks(now time.Time) bool { return !now.Before(b.refused) }
+func (b *bridge) asks(now time.Time) bool { return !b.told && !now.Before(b.refused) }
 
 // failed takes note of a failed request for the summary and says whether the
 // node refused it as such.

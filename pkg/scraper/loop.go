@@ -29,8 +29,8 @@ type decoder interface {
 
 // loop scrapes one node, turn by turn: a turn is what is done when the node is
 // due, and between two turns a loop is only memory, with no goroutine, buffer or
-// timer of its own. The first four fields may be used by any goroutine, and place
-// is the queue's; the rest belongs to the worker that has the loop in its hands.
+// timer of its own. The fields down to end, and timing, may be used by any goroutine,
+// and place is the queue's; the rest belongs to the worker that has the loop in its hands.
 type loop struct {
 	manager *Manager
 	name    string
@@ -42,15 +42,15 @@ type loop struct {
 	status            atomic.Pointer[Status]
 	// due is when the loop must have moved on at the latest, in time since the
 	// manager's epoch.
-	due   atomic.Int64
-	end   end
-	place place
+	due    atomic.Int64
+	end    end
+	place  place
+	timing timing
 
 	// next is when the next scrape is due.
 	next    time.Time
 	conn    *nodeclient.Conn
 	decoder decoder
-	metrics nodeMetrics
 	outage  outage
 	refused refusals
 	bridge  bridge
@@ -181,7 +181,7 @@ func (l *loop) scrape(ctx context.Context) time.Time {
 	}
 	ended := time.Now()
 	l.manager.metrics.tick.Observe(ended.Sub(begun).Seconds())
-	l.outage.note(klog.FromContext(ctx), l.name, ended, err)
+	l.outage.note(ctx, l.name, ended, err)
 
 	status.Took, status.Succeeded, status.Address = ended.Sub(begun), l.succeeded, l.conn.Address()
 	status.ClockOffset = l.offset.Duration()
@@ -219,7 +219,7 @@ func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) err
 		return err
 	}
 	l.manager.metrics.refused(&status.Stats, &result)
-	l.refused.note(klog.FromContext(ctx), l.name, time.Now(), &status.Stats, &result)
+	l.refused.note(ctx, l.name, time.Now(), &status.Stats, &result)
 	if l.succeeded.IsZero() || begun.Sub(l.succeeded) > l.manager.staleness {
 		l.bridge.begin(begun, l.manager.options.BridgeTime)
 	}
@@ -228,7 +228,7 @@ func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) err
 		// The answer is in the store by now, whatever becomes of this.
 		if rated, ok := l.summary(ctx, &batch); ok {
 			if result = rated; result.Unrated > 0 {
-				l.bridge.fellShort()
+				l.bridge.fellShort(result.Unrated)
 			}
 		}
 	}
@@ -274,16 +274,12 @@ func (l *loop) resource(ctx context.Context, begun time.Time, batch *storage.Bat
 // requested counts a request for resource metrics.
 func (l *loop) requested(begun time.Time, err error) {
 	now := time.Now()
-	if l.metrics == (nodeMetrics{}) {
-		l.metrics = l.manager.metrics.node(l.name)
-	}
-	l.metrics.duration.Observe(now.Sub(begun).Seconds())
-	l.metrics.last.Set(float64(now.Unix()))
-	success := "true"
+	l.timing.add(now.Sub(begun), now)
 	if err != nil {
-		success = "false"
+		l.manager.metrics.failed.Inc()
+	} else {
+		l.manager.metrics.succeeded.Inc()
 	}
-	l.manager.metrics.requests.WithLabelValues(success).Inc()
 }
 
 // commit hands the batch to the store.

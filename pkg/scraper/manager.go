@@ -101,6 +101,7 @@ func New(options Options, store Committer) (*Manager, error) {
 	if err := options.Registry.CustomRegister(newCollector(m)); err != nil {
 		return nil, fmt.Errorf("register the scraper's collector: %w", err)
 	}
+	options.Registry.RawMustRegister(newTimings(m.loops))
 	return m, nil
 }
 

@@ -20,10 +20,10 @@ import (
 // dashboards and alerts ask for them. Series with a node as their label are
 // deleted with it.
 type scrapeMetrics struct {
-	requestDuration *metrics.HistogramVec
-	lastRequest     *metrics.GaugeVec
-	requests        *metrics.CounterVec
-	tick            *metrics.Histogram
+	requests *metrics.CounterVec
+	tick     *metrics.Histogram
+	// succeeded and failed are of requests.
+	succeeded, failed metrics.CounterMetric
 
 	failures       *metrics.CounterVec
 	summaries      *metrics.CounterVec
@@ -52,14 +52,6 @@ func newMetrics(registry metrics.KubeRegistry, resolution time.Duration) (*scrap
 		return metrics.NewCounterVec(&metrics.CounterOpts{Namespace: own, Subsystem: "scrape", Name: name, Help: help}, labels)
 	}
 	m := &scrapeMetrics{
-		requestDuration: metrics.NewHistogramVec(&metrics.HistogramOpts{
-			Namespace: compat, Subsystem: "kubelet", Name: "request_duration_seconds",
-			Help: "Duration of requests to Kubelet API in seconds", Buckets: metrics.DefBuckets,
-		}, []string{"node"}),
-		lastRequest: metrics.NewGaugeVec(&metrics.GaugeOpts{
-			Namespace: compat, Subsystem: "kubelet", Name: "last_request_time_seconds",
-			Help: "Time of last request performed to Kubelet API since unix epoch in seconds",
-		}, []string{"node"}),
 		requests: metrics.NewCounterVec(&metrics.CounterOpts{
 			Namespace: compat, Subsystem: "kubelet", Name: "request_total",
 			Help: "Number of requests sent to Kubelet API",
@@ -97,7 +89,7 @@ func newMetrics(registry metrics.KubeRegistry, resolution time.Duration) (*scrap
 		}),
 	}
 	for _, metric := range []metrics.Registerable{
-		m.requestDuration, m.lastRequest, m.requests, m.tick,
+		m.requests, m.tick,
 		m.failures, m.summaries, m.refusedSeries, m.refusedSamples, m.bodyBytes, m.clockOffset,
 		m.inputRequests, m.inputBytes, m.refusedInputSeries, m.refusedInputReadings,
 		m.seriesSamples, m.seriesFailures, m.seriesSeconds, m.seriesOpened, m.refusedLabeled, m.seriesPanics,
@@ -107,9 +99,7 @@ func newMetrics(registry metrics.KubeRegistry, resolution time.Duration) (*scrap
 		}
 	}
 	// A counter that is there from the start shows its first increase.
-	for _, success := range []string{"true", "false"} {
-		m.requests.WithLabelValues(success)
-	}
+	m.succeeded, m.failed = m.requests.WithLabelValues("true"), m.requests.WithLabelValues("false")
 	for _, reason := range reasons() {
 		m.failures.WithLabelValues(string(reason))
 	}
@@ -160,21 +150,8 @@ func tickBuckets(resolution time.Duration) []float64 {
 	return buckets
 }
 
-// nodeMetrics are the series of one node. Used by its loop alone.
-type nodeMetrics struct {
-	duration metrics.ObserverMetric
-	last     metrics.GaugeMetric
-}
-
-// node makes the series of a node.
-func (m *scrapeMetrics) node(name string) nodeMetrics {
-	return nodeMetrics{duration: m.requestDuration.WithLabelValues(name), last: m.lastRequest.WithLabelValues(name)}
-}
-
 // forget deletes the series of a node.
 func (m *scrapeMetrics) forget(name string) {
-	m.requestDuration.DeleteLabelValues(name)
-	m.lastRequest.DeleteLabelValues(name)
 	m.clockOffset.DeleteLabelValues(name)
 }
 

@@ -4,14 +4,12 @@
 package scraper
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/common/expfmt"
 	"k8s.io/component-base/metrics"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
@@ -20,17 +18,7 @@ import (
 // gather is what a manager's registry shows.
 func gather(t *testing.T, m *Manager) string {
 	t.Helper()
-	families, err := m.options.Registry.Gather()
-	if err != nil {
-		t.Fatalf("gather: %v", err)
-	}
-	var text bytes.Buffer
-	for _, family := range families {
-		if _, err := expfmt.MetricFamilyToText(&text, family); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return text.String()
+	return shown(t, m.options.Registry)
 }
 
 func TestMetrics(t *testing.T) {

@@ -4,6 +4,7 @@
 package scraper
 
 import (
+	"context"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -51,7 +52,7 @@ type outage struct {
 }
 
 // note takes note of a scrape's outcome.
-func (o *outage) note(logger klog.Logger, node string, now time.Time, err error) {
+func (o *outage) note(ctx context.Context, node string, now time.Time, err error) {
 	quiet := !o.said.IsZero() && now.Sub(o.said) < lineInterval
 	if err != nil {
 		if o.failures == 0 {
@@ -60,7 +61,7 @@ func (o *outage) note(logger klog.Logger, node string, now time.Time, err error)
 		o.failures++
 		if !o.saidDown && !quiet {
 			o.saidDown, o.said = true, now
-			logger.Error(err, "Node cannot be scraped; its last values are served until they are stale", "node", node, "reason", nodeclient.ReasonOf(err))
+			klog.FromContext(ctx).Error(err, "Node cannot be scraped; its last values are served until they are stale", "node", node, "reason", nodeclient.ReasonOf(err))
 		}
 		return
 	}
@@ -69,6 +70,6 @@ func (o *outage) note(logger klog.Logger, node string, now time.Time, err error)
 	}
 	if o.saidDown && !quiet {
 		o.saidDown, o.said = false, now
-		logger.Info("Node is scraped again", "node", node, "after", o.lasted.Round(time.Millisecond), "failedScrapes", o.missed)
+		klog.FromContext(ctx).Info("Node is scraped again", "node", node, "after", o.lasted.Round(time.Millisecond), "failedScrapes", o.missed)
 	}
 }

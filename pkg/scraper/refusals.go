@@ -4,6 +4,7 @@
 package scraper
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -24,12 +25,16 @@ type refusals struct {
 }
 
 // note takes note of one answer: what the decoder and the store made of it.
-func (r *refusals) note(logger klog.Logger, node string, now time.Time, stats *kubelet.Stats, result *storage.CommitResult) {
+func (r *refusals) note(ctx context.Context, node string, now time.Time, stats *kubelet.Stats, result *storage.CommitResult) {
+	if !r.shown && stats.RefusedTotal() == 0 && stats.ScrapeErrors == 0 && result.Refused == (storage.CommitResult{}).Refused {
+		return // As nearly always.
+	}
 	what := refused(stats, result)
 	if (what != "") == r.shown || !r.said.IsZero() && now.Sub(r.said) < lineInterval {
 		return
 	}
 	r.shown, r.said = what != "", now
+	logger := klog.FromContext(ctx)
 	if !r.shown {
 		logger.Info("All that the node says is taken again", "node", node)
 		return

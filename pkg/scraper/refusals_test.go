@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr/funcr"
+	"k8s.io/klog/v2"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
@@ -26,10 +27,11 @@ func TestRefusals(t *testing.T) {
 	future.Refused[storage.RefusedFuture] = 3
 	good, taken := &kubelet.Stats{}, &storage.CommitResult{}
 
+	ctx := klog.NewContext(t.Context(), logger)
 	var r refusals
 	start := time.Unix(1_700_000_000, 0)
 	at := func(seconds int, stats *kubelet.Stats, result *storage.CommitResult) {
-		r.note(logger, "node-1", start.Add(time.Duration(seconds)*time.Second), stats, result)
+		r.note(ctx, "node-1", start.Add(time.Duration(seconds)*time.Second), stats, result)
 	}
 	at(0, good, taken)
 	at(15, bad, future)
