@@ -145,7 +145,7 @@ func TestSelectors(t *testing.T) {
 
 // TestAPIServices checks the registrations: that only the ones for a running
 // metrics-server leave out v1, which it does not serve, and that custom metrics
-// are only registered where they are asked for.
+// and external ones are only registered where they are asked for.
 func TestAPIServices(t *testing.T) {
 	for _, r := range renderings() {
 		t.Run(r.name, func(t *testing.T) {
@@ -154,9 +154,12 @@ func TestAPIServices(t *testing.T) {
 			if r.name == "replace-metrics-server" {
 				delete(priority, "v1.metrics.k8s.io")
 			}
-			if r.name == "custom-metrics" || r.name == "custom-metrics-verified-tls" {
+			if r.name == "custom-metrics" || r.name == "custom-metrics-verified-tls" || r.name == "external-metrics-verified-tls" {
 				priority["v1beta2.custom.metrics.k8s.io"] = 110
 				priority["v1beta1.custom.metrics.k8s.io"] = 100
+			}
+			if r.name == "external-metrics-verified-tls" {
+				priority["v1beta1.external.metrics.k8s.io"] = 100
 			}
 			got := all[*apiregistrationv1.APIService](render(t, r.dir))
 			if len(got) != len(priority) {

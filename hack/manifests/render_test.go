@@ -38,6 +38,7 @@ func renderings() []rendering {
 		{"custom-metrics-server", "testdata/custom-metrics-server"},
 		{"custom-metrics", "testdata/custom-metrics"},
 		{"custom-metrics-verified-tls", "testdata/custom-metrics-verified-tls"},
+		{"external-metrics-verified-tls", "testdata/external-metrics-verified-tls"},
 		{"own-image", "testdata/own-image"},
 	}
 }
@@ -72,6 +73,8 @@ func newObject(apiVersion, kind string) metav1.Object {
 		return &corev1.ServiceAccount{}
 	case "v1 Service":
 		return &corev1.Service{}
+	case "v1 ConfigMap":
+		return &corev1.ConfigMap{}
 	case "v1 Secret":
 		return &corev1.Secret{}
 	case "apps/v1 Deployment":

@@ -42,8 +42,8 @@ func TestContainer(t *testing.T) {
 				t.Errorf("%s shares a namespace of its node", d.Name)
 			}
 			for _, v := range spec.Volumes {
-				if v.EmptyDir == nil || v.EmptyDir.SizeLimit == nil {
-					t.Errorf("volume %s is not an emptyDir with a size limit", v.Name)
+				if v.ConfigMap == nil && (v.EmptyDir == nil || v.EmptyDir.SizeLimit == nil) {
+					t.Errorf("volume %s is neither a ConfigMap nor an emptyDir with a size limit", v.Name)
 				}
 			}
 			for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {
