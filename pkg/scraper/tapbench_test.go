@@ -79,7 +79,12 @@ func BenchmarkTap(b *testing.B) {
 				n := 0
 				for b.Loop() {
 					n++
-					l.give(b.Context(), source, answers[n%4])
+					// The same four again, as what comes a minute later.
+					answer := answers[n%4]
+					answer.Sent = start.Add(time.Duration(n) * 15 * time.Second)
+					answer.Received = answer.Sent
+					l.offset = storage.MillisIn(time.Duration(n/4) * time.Minute)
+					l.give(b.Context(), source, answer)
 				}
 				lines := 0
 				for _, c := range answers[0].Body {
