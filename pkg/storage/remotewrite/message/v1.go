@@ -8,7 +8,8 @@ func (e *Encoder) appendV1(s *Series, value float64, time int64) {
 	if s.v1 == nil {
 		s.v1 = e.labelsV1(s.Labels)
 	}
-	m := append(e.message, tag(1, wireBytes))
+	m := e.message
+	m = append(m, tag(1, wireBytes))
 	m = appendVarint(m, uint64(len(s.v1)+sampleLen(value, time, 0)))
 	m = append(m, s.v1...)
 	e.message = appendSample(m, value, time, 0)

@@ -22,7 +22,8 @@ func (e *Encoder) appendV2(s *Series, value float64, time, start int64) {
 	if len(refs) == 0 {
 		n -= 2
 	}
-	m := append(e.message, tag(5, wireBytes))
+	m := e.message
+	m = append(m, tag(5, wireBytes))
 	m = appendVarint(m, uint64(n))
 	if len(refs) > 0 {
 		m = append(m, tag(1, wireBytes))

@@ -1,0 +1,261 @@
+// Copyright The metrics-apiserver Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package remotewrite
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
+)
+
+// A block is what one call of a receiver has to ship.
+type block struct {
+	// refs, times and values are parallel; times are by our clock where the node's
+	// is off.
+	refs   []uint32
+	times  []storage.Millis
+	values []float64
+	// gone are series that end at the time at.
+	gone []uint32
+	at   storage.Millis
+	// received is when it was received, by our clock.
+	received storage.Millis
+	// silent: what is gone ends without a marker, because another replica ships.
+	silent bool
+}
+
+func (b *block) reset() {
+	b.refs, b.times, b.values, b.gone = b.refs[:0], b.times[:0], b.values[:0], b.gone[:0]
+	b.silent = false
+}
+
+func (b *block) add(ref uint32, t storage.Millis, v float64) {
+	b.refs, b.times, b.values = append(b.refs, ref), append(b.times, t), append(b.values, v)
+}
+
+// An intake is where receivers leave blocks and the batcher takes them. It waits
+// for nobody: when it is full, the oldest block goes.
+type intake struct {
+	most    int
+	standby storage.Millis
+	wake    chan struct{}
+
+	mu struct {
+		sync.Mutex
+		blocks []*block
+		free   []*block
+		// gone is what ended in blocks that went: the batcher has yet to know.
+		gone    []uint32
+		samples int
+		overrun int64
+		paused  bool
+		closed  bool
+	}
+}
+
+// maxFree is how many blocks are kept to be used again.
+const maxFree = 16
+
+func newIntake(o *Options) *intake {
+	return &intake{most: o.MaxPending, standby: storage.MillisIn(o.Standby), wake: make(chan struct{}, 1)}
+}
+
+// block is an empty block.
+func (i *intake) block() *block {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if n := len(i.mu.free); n > 0 {
+		b := i.mu.free[n-1]
+		i.mu.free = i.mu.free[:n-1]
+		return b
+	}
+	return &block{}
+}
+
+// put leaves a block.
+func (i *intake) put(b *block) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.mu.closed {
+		return
+	}
+	i.mu.blocks = append(i.mu.blocks, b)
+	i.mu.samples += len(b.refs)
+	drop := 0
+	for drop < len(i.mu.blocks)-1 {
+		oldest := i.mu.blocks[drop]
+		aged := i.mu.paused && oldest.received < b.received-i.standby
+		if !aged && i.mu.samples <= i.most {
+			break
+		}
+		if !aged {
+			i.mu.overrun += int64(len(oldest.refs))
+		}
+		i.discardLocked(oldest)
+		drop++
+	}
+	i.mu.blocks = slices.Delete(i.mu.blocks, 0, drop)
+	i.signal()
+}
+
+// discardLocked gives up a block.
+func (i *intake) discardLocked(b *block) {
+	i.mu.samples -= len(b.refs)
+	i.mu.gone = append(i.mu.gone, b.gone...)
+	i.freeLocked(b)
+}
+
+func (i *intake) signal() {
+	select {
+	case i.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take is the oldest block; nil where there is none. While the sink is paused, only
+// what ends is told.
+func (i *intake) take() *block {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.mu.gone) > 0 {
+		b := &block{gone: i.mu.gone, silent: true}
+		i.mu.gone = nil
+		return b
+	}
+	if i.mu.paused || len(i.mu.blocks) == 0 {
+		return nil
+	}
+	b := i.mu.blocks[0]
+	i.mu.blocks[0] = nil
+	i.mu.blocks = i.mu.blocks[1:]
+	return b
+}
+
+// done gives a block back that was taken. Until then its samples are counted here.
+func (i *intake) done(b *block) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.mu.samples -= len(b.refs)
+	i.freeLocked(b)
+}
+
+func (i *intake) freeLocked(b *block) {
+	b.reset()
+	if len(i.mu.free) < maxFree {
+		i.mu.free = append(i.mu.free, b)
+	}
+}
+
+// pause lets blocks wait, of which only the last minute's are kept.
+func (i *intake) pause() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.mu.paused = true
+}
+
+// resume goes on with what was received after the given time.
+func (i *intake) resume(after storage.Millis) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.mu.paused {
+		return
+	}
+	i.mu.paused = false
+	i.mu.blocks = slices.DeleteFunc(i.mu.blocks, func(b *block) bool {
+		if b.received > after {
+			return false
+		}
+		i.discardLocked(b)
+		return true
+	})
+	i.signal()
+}
+
+// close refuses whatever comes from now on.
+func (i *intake) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.mu.closed = true
+}
+
+// A receiver is one source of one node.
+type receiver struct {
+	sink   *Sink
+	node   string
+	source series.Source
+	target series.Labels
+	// up and duration are series of our own; 0 where they are not wanted.
+	up, duration series.Handle
+	// last is the refs of the newest answer: all that are open, but our own.
+	last []uint32
+	// offset is what is added to the node's times.
+	offset storage.Millis
+}
+
+// Open is series.Receiver's.
+func (r *receiver) Open(labels series.Labels, meta *series.Metadata) series.Handle {
+	return r.sink.open(r, labels, meta)
+}
+
+// clockTolerance is how far a node's clock may be off for its times to be shipped
+// as they are: what we know of it is whole seconds. And by how much what we know
+// has to change before it is believed.
+const clockTolerance = 2000
+
+// Commit is series.Receiver's.
+func (r *receiver) Commit(batch *series.Batch, gone []series.Handle) {
+	if d := batch.Offset - r.offset; d > clockTolerance || d < -clockTolerance {
+		r.offset = batch.Offset
+	}
+	if r.offset <= clockTolerance && r.offset >= -clockTolerance {
+		r.offset = 0
+	}
+	b := r.sink.intake.block()
+	b.received, b.at = batch.Received, batch.Sent
+	for i, h := range batch.Handles {
+		b.add(uint32(h), batch.Times[i]+r.offset, batch.Values[i])
+	}
+	r.last = append(r.last[:0], b.refs...)
+	for _, h := range gone {
+		if h != 0 {
+			b.gone = append(b.gone, uint32(h))
+		}
+	}
+	r.own(b, batch.Sent, 1)
+	if r.duration != 0 {
+		b.add(uint32(r.duration), batch.Sent, (batch.Received - batch.Sent).Duration().Seconds())
+	}
+	r.sink.intake.put(b)
+}
+
+// own adds whether the source could be read.
+func (r *receiver) own(b *block, at storage.Millis, up float64) {
+	if r.up != 0 {
+		b.add(uint32(r.up), at, up)
+	}
+}
+
+// Failed is series.Receiver's.
+func (r *receiver) Failed(at storage.Millis) {
+	b := r.sink.intake.block()
+	b.received, b.at = at, at
+	r.own(b, at, 0)
+	r.sink.intake.put(b)
+}
+
+// End is series.Receiver's.
+func (r *receiver) End(at storage.Millis) {
+	b := r.sink.intake.block()
+	b.received, b.at = at, at
+	b.gone = append(b.gone, r.last...)
+	for _, own := range []series.Handle{r.up, r.duration} {
+		if own != 0 {
+			b.gone = append(b.gone, uint32(own))
+		}
+	}
+	r.last = nil
+	r.sink.intake.put(b)
+}
