@@ -83,7 +83,11 @@ func check(ctx context.Context, out io.Writer, file, node string, dirs []string)
 			return err
 		}
 	}
-	if len(refused) > 0 {
+	sinks := checkSinks(config)
+	if sinks != nil {
+		fmt.Fprintln(out, sinks)
+	}
+	if len(refused) > 0 || sinks != nil {
 		return errCheck
 	}
 	return nil

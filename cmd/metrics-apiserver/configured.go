@@ -10,6 +10,7 @@ import (
 	"k8s.io/component-base/metrics"
 
 	"github.com/metrics-apiserver/metrics-apiserver/cmd/metrics-apiserver/configfile"
+	"github.com/metrics-apiserver/metrics-apiserver/cmd/metrics-apiserver/sinks"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
@@ -19,32 +20,45 @@ type configured struct {
 	past     *historyOptions
 	watcher  *configfile.Watcher
 	pressure *pressure
+	ship     *shipping
 	// changed is told when kubelets are to be asked for something else.
 	changed func()
 }
 
-// newConfigured applies the file for the first time. It starts nothing.
-func newConfigured(o *options, rules *ruleMetrics, registry metrics.KubeRegistry, changed func()) (*configured, error) {
-	c := &configured{rules: rules, past: o.history, pressure: newPressure(rules.history), changed: changed}
+// newConfigured applies the file for the first time. It starts nothing. instance is
+// the address and port of a node's kubelet, for labels.
+func newConfigured(o *options, rules *ruleMetrics, registry metrics.KubeRegistry, instance func(node string) string, changed func()) (*configured, error) {
+	c := &configured{
+		rules: rules, past: o.history, pressure: newPressure(rules.history), changed: changed,
+		ship: newShipping(o.customMetrics.config, instance),
+	}
 	registry.CustomMustRegister(newSeriesMetrics(rules.recent, rules.history))
 	var err error
 	if c.watcher, err = configfile.NewWatcher(configfile.Options{Path: o.customMetrics.config, Apply: c.apply, Registry: registry}); err != nil {
 		return nil, err
 	}
-	return c, c.watcher.Load()
+	if err := c.watcher.Load(); err != nil {
+		return nil, err
+	}
+	registry.CustomMustRegister(sinks.NewMetrics(c.ship.set))
+	return c, nil
 }
 
 // apply puts a configuration in force: all of it, but for rules that cannot be used,
 // or nothing.
 func (c *configured) apply(config *configfile.Config) (configfile.Applied, error) {
-	if len(config.RemoteWrite) > 0 {
-		return configfile.Applied{}, config.Problem(config.RemoteWrite[0].Line, "remoteWrite: this version ships nothing: leave it out")
+	if err := checkSinks(config); err != nil {
+		return configfile.Applied{}, err
 	}
 	// What may be refused as a whole comes before what cannot be taken back.
 	if _, err := c.past.keep(config, 0); err != nil {
 		return configfile.Applied{}, err
 	}
-	applied := configfile.Applied{Refused: c.rules.apply(config)}
+	restart, err := c.ship.apply(config)
+	if err != nil {
+		return configfile.Applied{}, err
+	}
+	applied := configfile.Applied{Refused: c.rules.apply(config), Restart: restart}
 	keep, err := c.past.keep(config, c.rules.recent.Sources())
 	if err == nil {
 		err = c.rules.history.Keep(keep)
@@ -55,7 +69,7 @@ func (c *configured) apply(config *configfile.Config) (configfile.Applied, error
 
 // consumers are those of labelled series.
 func (c *configured) consumers() []series.Consumer {
-	return []series.Consumer{c.rules.recent, c.rules.history}
+	return append([]series.Consumer{c.rules.recent, c.rules.history}, c.ship.consumers()...)
 }
 
 // Run keeps in force what the file says until ctx ends.
@@ -63,5 +77,6 @@ func (c *configured) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.watcher.Run(ctx) })
 	group.Go(func() error { return c.pressure.Run(ctx) })
+	group.Go(func() error { return c.ship.Run(ctx) })
 	return group.Wait()
 }

@@ -54,7 +54,7 @@ func newConfiguredRig(t *testing.T, text string) *configuredRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rig.configured, err = newConfigured(o, rules, rig.registry, nothing); err != nil {
+	if rig.configured, err = newConfigured(o, rules, rig.registry, func(string) string { return "" }, nothing); err != nil {
 		t.Fatal(err)
 	}
 	for source, name := range []string{series.Resource: "metrics-resource.txt", series.Cadvisor: "metrics-cadvisor.txt.gz"} {

@@ -82,10 +82,10 @@ func newServer(o *options) (*server, error) {
 	}
 	if o.customMetrics.config != "" {
 		if s.rules, err = newRuleMetrics(o, s.nodes, s.pods, storage.StalenessBound(o.metricResolution),
-			func(node string) string { return s.scraper.Instance(node) }, s.seriesChanged); err != nil {
+			s.instance, s.seriesChanged); err != nil {
 			return nil, err
 		}
-		if s.configured, err = newConfigured(o, s.rules, own, s.seriesChanged); err != nil {
+		if s.configured, err = newConfigured(o, s.rules, own, s.instance, s.seriesChanged); err != nil {
 			return nil, err
 		}
 		scraping.Series = s.configured.consumers()
@@ -106,6 +106,10 @@ func newServer(o *options) (*server, error) {
 		return nil, fmt.Errorf("make the API server: %w", err)
 	}
 	s.generic.Handler.NonGoRestfulMux.Handle("/metrics", metricsHandler(own))
+	if s.configured != nil {
+		// Who may read it is up to the cluster's authorization, as for /metrics.
+		s.generic.Handler.NonGoRestfulMux.Handle("/debug/remote-write", s.configured.ship.set)
+	}
 	source := &api.Source{Usage: store, Nodes: s.nodes, Pods: s.pods, Metrics: api.NewMetrics(own.MustRegister)}
 	if err := api.Install(s.generic, source); err != nil {
 		return nil, err
@@ -115,6 +119,10 @@ func newServer(o *options) (*server, error) {
 	}
 	return s, api.RegisterProbes(s.generic, source, func() error { return s.scraper.Alive(time.Now()) })
 }
+
+// instance is the address and port of a node's kubelet, as a label has it. It is
+// asked while nodes are scraped, so there is a scraper.
+func (s *server) instance(node string) string { return s.scraper.Instance(node) }
 
 // seriesChanged has kubelets asked for what consumers of series want now. Before
 // there is a scraper there is nobody to tell: it begins with that.
