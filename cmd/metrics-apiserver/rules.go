@@ -5,6 +5,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -65,12 +66,8 @@ func ofCatalogue(resource schema.GroupResource, metric string) string {
 	}
 	for _, section := range catalogue.Table() {
 		for i := range section.Metrics {
-			if m := &section.Metrics[i]; m.Name == metric {
-				for _, has := range m.Resources() {
-					if has == resource.Resource {
-						return "the catalogue"
-					}
-				}
+			if m := &section.Metrics[i]; m.Name == metric && slices.Contains(m.Resources(), resource.Resource) {
+				return "the catalogue"
 			}
 		}
 	}

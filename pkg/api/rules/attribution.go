@@ -4,8 +4,6 @@
 package rules
 
 import (
-	"slices"
-
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
@@ -141,15 +139,4 @@ func (a *attribution) project(l labels.Labels, has uint64) []byte {
 		}
 	}
 	return a.key
-}
-
-// subjects is what up to n of the inputs are about, each once.
-func (a *attribution) subjects(n int) []string {
-	var subjects []string
-	for i := range a.inputs {
-		if s := a.inputs[i].subject; len(subjects) < n && !slices.Contains(subjects, s) {
-			subjects = append(subjects, s)
-		}
-	}
-	return subjects
 }

@@ -56,12 +56,15 @@ func feedBench(w *world, pods int, start storage.Millis) {
 		w.pod("a", name, "web", ownedBy("ReplicaSet", "web-5d9c7b8f6d"), labelled("pod-template-hash", "5d9c7b8f6d"), begun(start.Time()))
 		for _, container := range []string{"c", "proxy"} {
 			for _, metric := range []string{"cpu", "mem", "rx"} {
-				batch.Handles = append(batch.Handles, receiver.Open(series.Labels{
-					{Name: "__name__", Value: metric}, {Name: "container", Value: container},
+				l := series.Labels{
+					{Name: "__name__", Value: metric},
+					{Name: "container", Value: container},
 					{Name: "id", Value: "/kubepods/burstable/pod" + strings.Repeat(fmt.Sprint(i), 8) + container},
 					{Name: "image", Value: "registry.example/shop/web@sha256:0123456789abcdef"},
-					{Name: "namespace", Value: "a"}, {Name: "pod", Value: name},
-				}, &series.Metadata{}))
+					{Name: "namespace", Value: "a"},
+					{Name: "pod", Value: name},
+				}
+				batch.Handles = append(batch.Handles, receiver.Open(l, &series.Metadata{}))
 			}
 		}
 	}

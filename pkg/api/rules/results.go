@@ -116,14 +116,15 @@ func (r *results) evaluate(ctx context.Context, key resultKey) *Result {
 	if wait := rule.budget.wait(time.Now()); wait > 0 {
 		return &Result{Err: fmt.Errorf("it has used up its share of CPU, a quarter of one, and waits %v: make it cheaper by more labels, shorter ranges, or longer steps", wait.Round(100*time.Millisecond))}
 	}
-	for _, queue := range [...]chan struct{}{rule.turn, r.slots} {
-		select {
-		case queue <- struct{}{}:
-			defer func() { <-queue }()
-		case <-ctx.Done():
-			return &Result{Err: fmt.Errorf("its turn did not come within %v, because others are being evaluated", 2*evaluationTimeout)}
-		}
+	late := &Result{Err: fmt.Errorf("its turn did not come within %v, because others are being evaluated", 2*evaluationTimeout)}
+	if !enter(ctx, rule.turn) {
+		return late
 	}
+	defer leave(rule.turn)
+	if !enter(ctx, r.slots) {
+		return late
+	}
+	defer leave(r.slots)
 	ctx, cancel := context.WithTimeout(ctx, evaluationTimeout)
 	defer cancel()
 	start := time.Now()
@@ -132,6 +133,18 @@ func (r *results) evaluate(ctx context.Context, key resultKey) *Result {
 	rule.budget.spend(end, end.Sub(start))
 	return result
 }
+
+// enter takes a place in a room, unless the context ends before there is one.
+func enter(ctx context.Context, room chan struct{}) bool {
+	select {
+	case room <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func leave(room chan struct{}) { <-room }
 
 // makeRoomLocked drops what is over if there is much.
 func (r *results) makeRoomLocked(now time.Time) {

@@ -60,7 +60,7 @@ func newSelection(r *reading, hints *promstorage.SelectHints, matchers []*labels
 	var paths []*labels.Matcher
 	for _, m := range matchers {
 		switch {
-		case m.Name == labels.MetricName && m.Type == labels.MatchEqual:
+		case m.Name == series.NameLabel && m.Type == labels.MatchEqual:
 			s.name = m.Value
 		case m.Name == pathLabel:
 			paths = append(paths, m)

@@ -134,7 +134,7 @@ func (c *Compiled) addSelector(n *parser.VectorSelector, path []parser.Node) err
 	var paths []*labels.Matcher
 	for _, m := range n.LabelMatchers {
 		switch {
-		case m.Name == labels.MetricName && m.Type == labels.MatchEqual:
+		case m.Name == series.NameLabel && m.Type == labels.MatchEqual:
 			s.name = m.Value
 		case m.Name == pathLabel:
 			paths = append(paths, m)
