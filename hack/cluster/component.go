@@ -128,6 +128,19 @@ func (c *Cluster) Component(name string) (Component, bool) {
 	return m.Component, true
 }
 
+// Process identifies the component's process, and says whether it runs.
+func (c *Cluster) Process(name string) (process.ID, bool) {
+	m, err := c.member(name)
+	if err != nil {
+		return process.ID{}, false
+	}
+	run := m.running()
+	if run == nil {
+		return process.ID{}, false
+	}
+	return run.ID(), true
+}
+
 // Running reports whether the component exists and its process has not ended.
 func (c *Cluster) Running(name string) bool {
 	m, err := c.member(name)

@@ -40,8 +40,21 @@ func (f *Fleet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		compress = strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 	case "/stats/summary":
 		f.counts.summary.Add(1)
-		body, err = f.nodes[node].appendSummary(body, now)
+		if f.recording != nil && r.URL.Query().Get("only_cpu_and_memory") != "true" {
+			body = f.nodes[node].appendWholeSummary(body, f.recording, now)
+		} else {
+			body, err = f.nodes[node].appendSummary(body, now)
+		}
 		w.Header().Set("Content-Type", "application/json")
+	case "/metrics/cadvisor":
+		if f.recording == nil {
+			http.NotFound(w, r)
+			return
+		}
+		f.counts.cadvisor.Add(1)
+		body = f.nodes[node].appendCadvisor(body, f.recording, now)
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores")
+		compress = strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")
 	default:
 		http.NotFound(w, r)
 		return

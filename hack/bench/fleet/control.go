@@ -16,8 +16,8 @@ import (
 
 // Counters is what was asked of the kubelets since the start.
 type Counters struct {
-	// Resource and Summary are the requests, by document.
-	Resource, Summary int64
+	// Resource, Summary and Cadvisor are the requests, by document.
+	Resource, Summary, Cadvisor int64
 	// Bytes is the size of all answers before compression, Compressed how many
 	// of them were compressed.
 	Bytes, Compressed int64
@@ -37,7 +37,7 @@ func (f *Fleet) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(Counters{
-			Resource: f.counts.resource.Load(), Summary: f.counts.summary.Load(),
+			Resource: f.counts.resource.Load(), Summary: f.counts.summary.Load(), Cadvisor: f.counts.cadvisor.Load(),
 			Bytes: f.counts.bytes.Load(), Compressed: f.counts.compressed.Load(),
 			Accepted: f.counts.accepted.Load(), Open: f.counts.open.Load(),
 		})

@@ -27,13 +27,15 @@ type Fleet struct {
 	nodes        []*node
 	certificates []tls.Certificate
 	counts       counts
+	recording    *Recording
 	bodies       sync.Pool // of *[]byte
 	compressors  sync.Pool // of *gzip.Writer
 }
 
 // New is the kubelets of a world, with certificates of ca for their addresses.
-func New(w world.World, ca *pki.CA) (*Fleet, error) {
-	f := &Fleet{world: w}
+// Where there is no recording, they have no sources of custom metrics.
+func New(w world.World, ca *pki.CA, recording *Recording) (*Fleet, error) {
+	f := &Fleet{world: w, recording: recording}
 	f.bodies.New = func() any { return new([]byte) }
 	f.compressors.New = func() any { return newCompressor() }
 	now := time.Now().UnixMilli()
@@ -125,8 +127,8 @@ func addressOf(addr net.Addr) netip.Addr {
 
 // counts is what a Fleet counts.
 type counts struct {
-	resource, summary, bytes, compressed, accepted atomic.Int64
-	open                                           atomic.Int64
+	resource, summary, cadvisor, bytes, compressed, accepted atomic.Int64
+	open                                                     atomic.Int64
 }
 
 func (c *counts) connState(_ net.Conn, state http.ConnState) {

@@ -15,6 +15,7 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/world"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/input"
 )
 
 func testWorld() world.World {
@@ -133,4 +134,38 @@ func BenchmarkAnswer(b *testing.B) {
 		body = n.appendResource(body[:0], now)
 	}
 	b.SetBytes(int64(len(body)))
+}
+
+// TestRecording holds that the sources of custom metrics have all series that the
+// recorded pod and container have, for each of ours, and that the product reads
+// them without refusing any.
+func TestRecording(t *testing.T) {
+	r, err := ReadRecording("../../../pkg/scraper/kubelet/testdata/scrape-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := testWorld()
+	now := w.Epoch.UnixMilli()
+	n := newNode(w, 1, now)
+	body := n.appendCadvisor(nil, r, now)
+	for series, want := range map[string]int{
+		"\ncontainer_cpu_usage_seconds_total{container=\"main\"":                20,
+		"\ncontainer_tasks_state{container=\"proxy\"":                           5 * 20,
+		"\ncontainer_network_receive_bytes_total{container=\"\",id=\"/kubepods": 20,
+		"\n# TYPE container_memory_rss gauge\n":                                 1,
+	} {
+		if got := bytes.Count(body, []byte(series)); got != want {
+			t.Errorf("%q is there %d times, want %d", series, got, want)
+		}
+	}
+	decoder := kubelet.NewInputDecoder(kubelet.Options{})
+	for source, body := range map[input.Source][]byte{input.Cadvisor: body, input.Summary: n.appendWholeSummary(nil, r, now)} {
+		a := decoder.Answer()
+		a.Batch = input.Batch{Node: n.name, Source: source, Inputs: source.Of(), Sent: storage.Millis(now), Received: storage.Millis(now)}
+		stats, err := decoder.Decode(body, a)
+		if err != nil || stats.Refused != (kubelet.Stats{}).Refused || a.Batch.Layout == nil || len(a.Batch.Layout.Pods) != 20 || len(a.Batch.Layout.Containers) != 40 {
+			t.Errorf("%v, %d bytes: %+v, %v; layout %+v", source, len(body), stats, err, a.Batch.Layout)
+		}
+		decoder.Release(a)
+	}
 }

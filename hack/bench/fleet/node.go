@@ -38,6 +38,7 @@ type nodeUsage struct {
 type podUsage struct {
 	world.Pod
 	*sampler
+	as                            cgroup
 	cpuLine, memoryLine, swapLine line
 	containers                    []*containerUsage
 }
@@ -45,6 +46,7 @@ type podUsage struct {
 // containerUsage is a container's series.
 type containerUsage struct {
 	*sampler
+	as                                                      cgroup
 	pod                                                     *podUsage
 	name                                                    string
 	cpuLine, memoryLine, startLine, swapLimitLine, swapLine line
@@ -94,6 +96,7 @@ func (n *node) newPod(pod world.Pod, now int64) *podUsage {
 		p.containers = append(p.containers, newContainer(p, c, newSampler(seed|uint64(i), c.CPU, c.Memory, started, now)))
 	}
 	p.sampler = newSampler(seed|15, rate, memory, started, now)
+	p.as = cgroup{namespace: pod.Namespace, pod: pod.Name, uid: pod.UID(), id: runtimeID(pod.UID(), "")}
 	p.render()
 	return p
 }
@@ -108,6 +111,7 @@ func newContainer(pod *podUsage, c world.Container, s *sampler) *containerUsage 
 		swapLimitLine: newLine("container_swap_limit_bytes", labels),
 		swapLine:      newLine("container_swap_usage_bytes", labels),
 	}
+	u.as = cgroup{namespace: pod.Namespace, pod: pod.Name, uid: pod.UID(), container: c.Name, id: runtimeID(pod.UID(), c.Name)}
 	u.startLine.setUntimed(float64(s.started) * 1e6 / 1e9)
 	u.render()
 	return u
@@ -141,6 +145,7 @@ func (p *podUsage) render() {
 	if p.at == 0 {
 		return
 	}
+	p.as.sampled, p.as.started = p.at, p.started
 	p.cpuLine.set(seconds(p.cpu), p.at)
 	p.memoryLine.set(float64(p.mem), p.at)
 	p.swapLine.set(0, p.at)
@@ -150,6 +155,7 @@ func (c *containerUsage) render() {
 	if c.at == 0 {
 		return
 	}
+	c.as.sampled, c.as.started = c.at, c.started
 	c.cpuLine.set(seconds(c.cpu), c.at)
 	c.memoryLine.set(float64(c.mem), c.at)
 	if c.limited {

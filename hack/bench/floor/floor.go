@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,8 +16,8 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/world"
 )
 
-// path is the document that is got.
-const path = "/metrics/resource"
+// Resource is the document that is got unless others are named.
+const Resource = "/metrics/resource"
 
 // Options of a floor.
 type Options struct {
@@ -25,6 +26,9 @@ type Options struct {
 	Port  int
 	// Resolution is the time between two requests to a node.
 	Resolution time.Duration
+	// Documents are the paths, with their queries, of what is got of each node, one
+	// after the other. None is [Resource].
+	Documents []string
 	// CAFile is the authority of the kubelets' certificates. TokenFile has the
 	// token that is shown to them.
 	CAFile, TokenFile string
@@ -32,14 +36,17 @@ type Options struct {
 	Transport Transport
 }
 
-// getter gets the document of one node and discards it.
+// getter gets documents of one node and discards them.
 type getter interface {
-	get(ctx context.Context) error
+	get(ctx context.Context, path, query string) error
 }
 
 // Run gets every node's document once a resolution until ctx ends. Documents
 // that cannot be got end it: a floor with failures is none.
 func Run(ctx context.Context, o Options) error {
+	if len(o.Documents) == 0 {
+		o.Documents = []string{Resource}
+	}
 	connect, err := o.connector()
 	if err != nil {
 		return err
@@ -74,8 +81,11 @@ func (o Options) loop(ctx context.Context, g getter, node int) error {
 			return nil
 		case <-timer.C:
 		}
-		if err := g.get(ctx); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("get %s of %s: %w", path, name, err)
+		for _, document := range o.Documents {
+			path, query, _ := strings.Cut(document, "?")
+			if err := g.get(ctx, path, query); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("get %s of %s: %w", document, name, err)
+			}
 		}
 		past := (time.Now().UnixNano() - int64(offset)) % int64(o.Resolution)
 		wait = o.Resolution - time.Duration(past)

@@ -68,17 +68,21 @@ func (o Options) standard() (func(node int) getter, error) {
 	}}
 	return func(node int) getter {
 		address := net.JoinHostPort(o.World.Address(node).String(), strconv.Itoa(o.Port))
-		return &standardGetter{client: client, url: "https://" + address + path, authorization: "Bearer " + token}
+		return &standardGetter{client: client, server: "https://" + address, authorization: "Bearer " + token}
 	}, nil
 }
 
 type standardGetter struct {
-	client             *http.Client
-	url, authorization string
+	client                *http.Client
+	server, authorization string
 }
 
-func (g *standardGetter) get(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url, http.NoBody)
+func (g *standardGetter) get(ctx context.Context, path, query string) error {
+	url := g.server + path
+	if query != "" {
+		url += "?" + query
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -113,8 +117,8 @@ func (o Options) product() (func(node int) getter, error) {
 
 type productGetter struct{ conn *nodeclient.Conn }
 
-func (g *productGetter) get(ctx context.Context) error {
-	answer, err := g.conn.Get(ctx, path, "")
+func (g *productGetter) get(ctx context.Context, path, query string) error {
+	answer, err := g.conn.Get(ctx, path, query)
 	if err != nil {
 		return err
 	}

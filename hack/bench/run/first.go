@@ -7,10 +7,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/listing"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/procfs"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/world"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
 )
 
 const (
@@ -84,4 +90,34 @@ func (s *server) missing(ctx context.Context, r listing.Request, namespace strin
 		}
 	}
 	return nil, result.End, nil
+}
+
+// used is the CPU time that everything that takes part in a start has used by now:
+// the server, if there is one, the kubelets, kube-apiserver, etcd, and ourselves.
+func (s *site) used(server *server) map[string]time.Duration {
+	pids := map[string]int{"kubelets": s.kubelets.ID().Pid, "this client": os.Getpid()}
+	if server != nil {
+		pids["the server"] = server.pid()
+	}
+	for _, name := range []string{cluster.APIServer, cluster.Etcd} {
+		if id, ok := s.cluster.Process(name); ok {
+			pids[name] = id.Pid
+		}
+	}
+	times := map[string]time.Duration{}
+	for name, pid := range pids {
+		if cpu, err := procfs.CPU(pid); err == nil { // Only a line of the progress.
+			times[name] = cpu
+		}
+	}
+	return times
+}
+
+// used says who used how much between two moments.
+func used(before, after map[string]time.Duration) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		parts = append(parts, fmt.Sprintf("%s %.1f s", name, (after[name]-before[name]).Seconds()))
+	}
+	return strings.Join(parts, ", ")
 }

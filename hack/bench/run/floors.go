@@ -13,27 +13,28 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/floor"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/procfs"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/process"
 )
 
 // settling is how long a process is left alone before its memory is read.
 const settling = 5 * time.Second
 
 // floors measures what getting the same bytes costs at least, over each
-// transport in turn.
-func (s *site) floors(ctx context.Context, o Options, v map[floor.Transport]values) error {
-	for _, transport := range floor.Transports() {
+// transport in turn, and what watching the same objects costs.
+func (s *site) floors(ctx context.Context, o Options, v map[floor.Transport]values, watches values) error {
+	for _, name := range o.Transports {
+		transport := floor.Transport(name)
 		if err := s.floor(ctx, o, transport, v[transport]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.watches(ctx, o, watches)
 }
 
-func (s *site) floor(ctx context.Context, o Options, transport floor.Transport, v values) (err error) {
+// floor measures one floor of documents; none are the resource metrics.
+func (s *site) floor(ctx context.Context, o Options, transport floor.Transport, v values, documents ...string) (err error) {
 	started := floor.Options{World: s.world}.Started()
-	p, err := s.start("floor-"+string(transport), s.programs.floor,
-		"-nodes="+strconv.Itoa(s.world.Nodes), "-port="+strconv.Itoa(s.port), "-resolution="+o.Resolution.String(),
-		"-ca="+filepath.Join(s.dir, "kubelet-ca.crt"), "-token="+s.token, "-transport="+string(transport))
+	p, err := s.startFloor(o, transport, documents...)
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,84 @@ func (s *site) floor(ctx context.Context, o Options, transport floor.Transport, 
 	v.add(steadyRSS, (float64(after.RSS)-float64(before.RSS))/megabyte)
 	fmt.Fprintf(o.Progress, "floor over %s: %.3f ms of CPU a scrape over %d scrapes, %.0f MB for its connections\n",
 		transport, w.perScrape(), w.asked.Resource, v.last(steadyRSS))
+	return nil
+}
+
+// startFloor starts the process of a floor.
+func (s *site) startFloor(o Options, transport floor.Transport, documents ...string) (*process.Process, error) {
+	args := []string{
+		"-nodes=" + strconv.Itoa(s.world.Nodes), "-port=" + strconv.Itoa(s.port), "-resolution=" + o.Resolution.String(),
+		"-ca=" + filepath.Join(s.dir, "kubelet-ca.crt"), "-token=" + s.token, "-transport=" + string(transport),
+	}
+	for _, document := range documents {
+		args = append(args, "-document="+document)
+	}
+	return s.start("floor-"+string(transport), s.programs.floor, args...)
+}
+
+// beside measures a server and the cheapest floor over one window: on a machine
+// whose speed changes from minute to minute, only such figures can be compared.
+func (s *server) beside(ctx context.Context, o Options, v, least values) (err error) {
+	p, err := s.site.startFloor(o, floor.NodeClient)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Failure(), p.Kill()) }()
+	if err := pause(ctx, floor.Options{World: s.site.world}.Started()+o.Resolution); err != nil {
+		return err
+	}
+	pids := map[int]values{s.pid(): v, p.ID().Pid: least}
+	before := map[int]time.Duration{}
+	begin := time.Now()
+	for pid := range pids {
+		if before[pid], err = procfs.CPU(pid); err != nil {
+			return err
+		}
+	}
+	if err := pause(ctx, o.FloorSteady); err != nil {
+		return err
+	}
+	// The kubelets cannot tell who asks, but both ask once a resolution.
+	scrapes := float64(s.site.world.Nodes) * float64(time.Since(begin)) / float64(o.Resolution)
+	for pid, of := range pids {
+		after, err := procfs.CPU(pid)
+		if err != nil {
+			return err
+		}
+		of.add(besidePerScrape, (after-before[pid]).Seconds()*1e3/scrapes)
+	}
+	fmt.Fprintf(o.Progress, "%s: %.3f ms of CPU a scrape over the same window as the floor, which took %.3f ms\n",
+		s.name, v.last(besidePerScrape), least.last(besidePerScrape))
+	return nil
+}
+
+// watches measures what client-go alone uses to watch nodes and pods, for as many
+// scrapes as the server would have made meanwhile.
+func (s *site) watches(ctx context.Context, o Options, v values) (err error) {
+	p, err := s.start("watching", s.programs.watching, "-kubeconfig="+s.kubeconfig)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Failure(), p.Kill()) }()
+	// A thousand nodes of 30 pods are listed in a second or two.
+	if err := pause(ctx, 2*settling+time.Duration(s.world.TotalPods())*200*time.Microsecond); err != nil {
+		return err
+	}
+	begin := time.Now()
+	before, err := procfs.CPU(p.ID().Pid)
+	if err != nil {
+		return err
+	}
+	if err := pause(ctx, o.FloorSteady); err != nil {
+		return err
+	}
+	after, err := procfs.CPU(p.ID().Pid)
+	if err != nil {
+		return err
+	}
+	scrapes := float64(s.world.Nodes) * float64(time.Since(begin)) / float64(o.Resolution)
+	v.add(cpuPerScrape, (after-before).Seconds()*1e3/scrapes)
+	fmt.Fprintf(o.Progress, "watches of nodes and pods, discarded: %.3f ms of CPU a scrape\n", v.last(cpuPerScrape))
 	return nil
 }
 

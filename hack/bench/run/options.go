@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/floor"
 )
 
 // Options are what to run.
@@ -38,6 +40,8 @@ type Options struct {
 	Rounds int
 	// Kubernetes is the minor version of kube-apiserver.
 	Kubernetes string
+	// Transports are those whose floors are measured, of [floor.Transports].
+	Transports []string
 	// Measure are what to measure, of [Subjects].
 	Measure []string
 	// Out is where the report is stored. "" stores none.
@@ -55,10 +59,19 @@ const (
 	ours     = "metrics-apiserver"
 	constant = "constant"
 	floors   = "floors"
+	sources  = "sources"
 )
 
 // Subjects are all that can be measured.
-func Subjects() []string { return []string{theirs, ours, constant, floors} }
+func Subjects() []string { return []string{theirs, ours, constant, floors, sources} }
+
+func transports() []string {
+	var names []string
+	for _, t := range floor.Transports() {
+		names = append(names, string(t))
+	}
+	return names
+}
 
 // Defaults are the options of a full run.
 func Defaults() Options {
@@ -67,7 +80,7 @@ func Defaults() Options {
 		Resolution: 15 * time.Second, Lifetime: time.Hour,
 		Warmup: time.Minute, Steady: 5 * time.Minute, FloorSteady: 2 * time.Minute,
 		Lists: 50, HPALists: 3000, Rounds10: 5, ColdLists: 3, AgeLists: 5, RateTime: 10 * time.Second,
-		Rounds: 1, Kubernetes: "1.37", Measure: Subjects(), Progress: io.Discard,
+		Rounds: 1, Kubernetes: "1.37", Transports: transports(), Measure: Subjects(), Progress: io.Discard,
 	}
 }
 
@@ -98,6 +111,10 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.DurationVar(&o.RateTime, "rate-time", o.RateTime, "how long the rate of an HPA's lists is measured")
 	fs.IntVar(&o.Rounds, "rounds", o.Rounds, "how often each server is measured; the table has the medians")
 	fs.StringVar(&o.Kubernetes, "kubernetes", o.Kubernetes, "minor version of kube-apiserver")
+	fs.Func("transports", "transports whose floors are measured, comma-separated (default "+strings.Join(o.Transports, ",")+")", func(s string) error {
+		o.Transports = strings.Split(s, ",")
+		return nil
+	})
 	fs.Func("measure", "what to measure, comma-separated (default "+strings.Join(o.Measure, ",")+")", func(s string) error {
 		o.Measure = strings.Split(s, ",")
 		return nil
@@ -129,6 +146,11 @@ func (o Options) Validate() error {
 	}
 	if o.Resolution < 10*time.Second {
 		errs = append(errs, fmt.Errorf("-resolution is %v: must be at least 10s", o.Resolution))
+	}
+	for _, transport := range o.Transports {
+		if !slices.Contains(transports(), transport) {
+			errs = append(errs, fmt.Errorf("-transports has %q: must be of %v", transport, transports()))
+		}
 	}
 	for _, subject := range o.Measure {
 		if !slices.Contains(Subjects(), subject) {

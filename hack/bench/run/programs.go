@@ -19,11 +19,12 @@ const metricsServer = toolchain.Module("metrics-server")
 
 // programs are the paths of what is run.
 type programs struct {
-	theirs, ours           string
-	fleet, floor, constant string
-	// manifests is the directory of manifests/base.
-	manifests string
-	versions  map[string]string
+	theirs, ours                     string
+	fleet, floor, constant, watching string
+	// manifests is the directory of manifests/base, recording that of a real
+	// kubelet's answers.
+	manifests, recording string
+	versions             map[string]string
 }
 
 // build compiles everything, what is ours into dir.
@@ -35,7 +36,9 @@ func build(ctx context.Context, o Options, dir string) (*programs, error) {
 	p := &programs{
 		ours:  filepath.Join(dir, ours),
 		fleet: filepath.Join(dir, "fleet"), floor: filepath.Join(dir, "floor"), constant: filepath.Join(dir, "constant"),
+		watching:  filepath.Join(dir, "watching"),
 		manifests: filepath.Join(root, "manifests", "base"),
+		recording: filepath.Join(root, "pkg", "scraper", "kubelet", "testdata", "scrape-1"),
 	}
 	tools, err := toolchain.Build(ctx, o.Progress, metricsServer, theirs)
 	if err != nil {
@@ -46,7 +49,7 @@ func build(ctx context.Context, o Options, dir string) (*programs, error) {
 	if err := toolchain.BuildPackage(ctx, o.Progress, "./cmd/metrics-apiserver", p.ours, "-ldflags=-s -w"); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/", "./cmd/fleet", "./cmd/floor", "./cmd/constant")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/", "./cmd/fleet", "./cmd/floor", "./cmd/constant", "./cmd/watching")
 	cmd.Dir = filepath.Join(root, "hack", "bench")
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {

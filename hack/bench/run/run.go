@@ -51,14 +51,24 @@ func Run(ctx context.Context, o Options, dir string) (*report.Report, error) {
 // measured is all figures.
 type measured struct {
 	theirs, ours, empty, constant values
-	floors                        map[floor.Transport]values
-	ages                          []time.Duration // ascending, simulated
-	replaced                      int
+	// watches is what client-go uses for the watches alone. sources is the product
+	// with all sources of custom metrics, sourcesFloor a process that gets the same
+	// documents.
+	watches, sources, sourcesFloor values
+	// beside is the floor while the product ran beside it.
+	beside   values
+	floors   map[floor.Transport]values
+	ages     []time.Duration // ascending, simulated
+	replaced int
 }
 
 // measureAll measures one subject after the other while pods come and go.
 func measureAll(ctx context.Context, o Options, s *site) (*measured, error) {
-	m := &measured{theirs: values{}, ours: values{}, empty: values{}, constant: values{}, floors: map[floor.Transport]values{}}
+	m := &measured{
+		theirs: values{}, ours: values{}, empty: values{}, constant: values{},
+		beside: values{}, watches: values{}, sources: values{}, sourcesFloor: values{},
+		floors: map[floor.Transport]values{},
+	}
 	for _, transport := range floor.Transports() {
 		m.floors[transport] = values{}
 	}
@@ -81,12 +91,12 @@ func (m *measured) measure(ctx context.Context, o Options, s *site) error {
 	bodies := filepath.Join(s.dir, "bodies")
 	for range o.Rounds {
 		if o.measures(theirs) {
-			if err := s.measureServer(ctx, o, theirs, "", m.theirs); err != nil {
+			if err := s.measureServer(ctx, o, theirs, "", m.theirs, nil); err != nil {
 				return err
 			}
 		}
 		if o.measures(ours) {
-			if err := s.measureServer(ctx, o, ours, bodies, m.ours); err != nil {
+			if err := s.measureServer(ctx, o, ours, bodies, m.ours, m.beside); err != nil {
 				return err
 			}
 		}
@@ -97,14 +107,20 @@ func (m *measured) measure(ctx context.Context, o Options, s *site) error {
 		}
 	}
 	if o.measures(floors) {
-		return s.floors(ctx, o, m.floors)
+		if err := s.floors(ctx, o, m.floors, m.watches); err != nil {
+			return err
+		}
+	}
+	if o.measures(sources) {
+		return s.sources(ctx, o, m.sources, m.sourcesFloor)
 	}
 	return nil
 }
 
 // measureServer measures one run of a server, from its start to its end. Where
-// bodies is a directory, its answers are stored there.
-func (s *site) measureServer(ctx context.Context, o Options, name, bodies string, v values) (err error) {
+// bodies is a directory, its answers are stored there. least are the figures of
+// the floor that runs beside it for a while.
+func (s *site) measureServer(ctx context.Context, o Options, name, bodies string, v, least values) (err error) {
 	server, err := s.startServer(name, o)
 	if err != nil {
 		return err
@@ -115,17 +131,23 @@ func (s *site) measureServer(ctx context.Context, o Options, name, bodies string
 			err = fmt.Errorf("measure %s: %w", name, err)
 		}
 	}()
+	before := s.used(nil)
 	first, err := server.firstList(ctx)
 	if err != nil {
 		return err
 	}
 	v.add(firstComplete, first.Seconds())
-	fmt.Fprintf(o.Progress, "%s: first complete list after %.1f s\n", name, first.Seconds())
+	fmt.Fprintf(o.Progress, "%s: first complete list after %.1f s; CPU since it was started: %s\n", name, first.Seconds(), used(before, s.used(server)))
 	if err := pause(ctx, o.Warmup); err != nil {
 		return err
 	}
 	if err := server.steady(ctx, o, v); err != nil {
 		return err
+	}
+	if name == ours && o.measures(floors) {
+		if err := server.beside(ctx, o, v, least); err != nil {
+			return err
+		}
 	}
 	if err := server.ages(ctx, o, v); err != nil {
 		return err

@@ -38,8 +38,8 @@ type server struct {
 }
 
 // startServer starts metrics-server or the product, with the flags of
-// manifests/base and those that the environment needs.
-func (s *site) startServer(name string, o Options) (*server, error) {
+// manifests/base, those that the environment needs, and more.
+func (s *site) startServer(name string, o Options, more ...string) (*server, error) {
 	program := s.programs.ours
 	if name == theirs {
 		program = s.programs.theirs
@@ -54,6 +54,7 @@ func (s *site) startServer(name string, o Options) (*server, error) {
 		"--kubelet-certificate-authority="+filepath.Join(s.dir, "kubelet-ca.crt"),
 		"--metric-resolution="+o.Resolution.String(),
 	)
+	args = append(args, more...)
 	if name == ours && o.Profiles != "" {
 		args = append(args, "--profiling")
 	}

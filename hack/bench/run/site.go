@@ -102,7 +102,7 @@ func (s *site) startFleet(ctx context.Context) error {
 	s.kubelets, err = s.start("fleet", s.programs.fleet,
 		"-nodes="+strconv.Itoa(s.world.Nodes), "-pods="+strconv.Itoa(s.world.Pods), "-containers="+strconv.Itoa(s.world.Containers),
 		"-epoch="+strconv.FormatInt(s.world.Epoch.UnixMilli(), 10),
-		"-port="+strconv.Itoa(s.port), "-control=127.0.0.1:"+strconv.Itoa(control), "-dir="+s.dir)
+		"-port="+strconv.Itoa(s.port), "-control=127.0.0.1:"+strconv.Itoa(control), "-dir="+s.dir, "-recording="+s.programs.recording)
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *site) credentials(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cluster.Apply(ctx, []byte(onlyRights(rights))); err != nil {
+	if err := s.cluster.Apply(ctx, []byte(onlyRights(rights)+hpaRights())); err != nil {
 		return err
 	}
 	client, err := s.client()
@@ -193,6 +193,34 @@ func (s *site) credentials(ctx context.Context) error {
 	}
 	s.identity = listing.Identity{FrontProxy: pair}.As(hpaUser, "system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
 	return nil
+}
+
+// hpaRights are what the servers need beyond manifests/base to follow what HPAs
+// want.
+func hpaRights() string {
+	return `
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: bench:autoscalers
+rules:
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list, watch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: bench:autoscalers
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: bench:autoscalers
+subjects:
+- kind: ServiceAccount
+  namespace: ` + serviceNamespace + `
+  name: ` + serviceName + "\n"
 }
 
 // onlyRights is the documents of a manifest that grant rights, and the

@@ -51,6 +51,7 @@ func (s *site) observe(ctx context.Context, pid int, length time.Duration) (w wi
 	w.cpu, w.fleetCPU = w.cpu-cpu, w.fleetCPU-fleetCPU
 	w.asked.Resource -= asked.Resource
 	w.asked.Summary -= asked.Summary
+	w.asked.Cadvisor -= asked.Cadvisor
 	w.asked.Bytes -= asked.Bytes
 	w.asked.Compressed -= asked.Compressed
 	if w.asked.Resource == 0 {
@@ -73,8 +74,10 @@ func (s *server) steady(ctx context.Context, o Options, v values) error {
 		return err
 	}
 	v.add(cpuPerScrape, w.perScrape())
-	v.add(requestsPerMinute, float64(w.asked.Resource+w.asked.Summary)/float64(s.site.world.Nodes)/w.length.Minutes())
-	v.add(bytesPerScrape, float64(w.asked.Bytes)/float64(w.asked.Resource+w.asked.Summary)/1e3)
+	requests := float64(w.asked.Resource + w.asked.Summary + w.asked.Cadvisor)
+	v.add(requestsPerMinute, requests/float64(s.site.world.Nodes)/w.length.Minutes())
+	v.add(bytesPerAnswer, float64(w.asked.Bytes)/requests/1e3)
+	v.add(bytesPerScrape, float64(w.asked.Bytes)/float64(w.asked.Resource)/1e3)
 	v.add(fleetPerScrape, w.fleetCPU.Seconds()*1e3/float64(w.asked.Resource))
 	after, err := s.allocated(ctx)
 	if err != nil {

@@ -43,6 +43,7 @@ func run(ctx context.Context) error {
 	port := flag.Int("port", 0, "port of all kubelets")
 	control := flag.String("control", "127.0.0.1:0", "address of the control API")
 	dir := flag.String("dir", ".", "where the authority is written to")
+	recorded := flag.String("recording", "", "directory of a real kubelet's answers, for the sources of custom metrics; empty is: there are none")
 	flag.Parse()
 	w.Epoch = time.UnixMilli(*epoch)
 
@@ -50,7 +51,13 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := fleet.New(w, ca)
+	var recording *fleet.Recording
+	if *recorded != "" {
+		if recording, err = fleet.ReadRecording(*recorded); err != nil {
+			return err
+		}
+	}
+	f, err := fleet.New(w, ca, recording)
 	if err != nil {
 		return err
 	}

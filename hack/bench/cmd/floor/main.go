@@ -26,6 +26,10 @@ func main() {
 	flag.DurationVar(&o.Resolution, "resolution", 15*time.Second, "time between two requests to a node")
 	flag.StringVar(&o.CAFile, "ca", "", "file of the kubelets' authority")
 	flag.StringVar(&o.TokenFile, "token", "", "file of the token")
+	flag.Func("document", "path and query of a document to get of each node; may be repeated (default "+floor.Resource+" alone)", func(s string) error {
+		o.Documents = append(o.Documents, s)
+		return nil
+	})
 	transport := flag.String("transport", string(floor.HTTP1), fmt.Sprint("one of ", floor.Transports()))
 	flag.Parse()
 	o.Transport = floor.Transport(*transport)
