@@ -77,22 +77,11 @@ type inputSummary struct {
 
 // root reads the whole answer.
 func (s *inputSummary) root() {
-	if s.json.peek() != '{' {
-		s.json.fail()
-		return
-	}
-	s.json.object(func(key []byte) {
-		switch string(key) {
-		case "node":
-			s.told = true
-			s.json.object(s.readNode)
-			s.settleNode()
-		case "pods":
-			s.json.array(s.readPod)
-		default:
-			s.json.skip()
-		}
-	})
+	s.json.summary(func() {
+		s.told = true
+		s.json.object(s.readNode)
+		s.settleNode()
+	}, s.readPod)
 }
 
 // readNode takes one member of the node.

@@ -168,24 +168,14 @@ func (r *seriesReading) readSummary() error {
 	return nil
 }
 
+// root reads the whole answer.
 func (s *summarySeries) root() {
-	if s.json.peek() != '{' {
-		s.json.fail()
-		return
-	}
-	s.json.object(func(key []byte) {
-		switch string(key) {
-		case "node":
-			s.told = true
-			s.begin()
-			s.json.object(s.readNode)
-			s.settle()
-		case "pods":
-			s.json.array(s.readPod)
-		default:
-			s.json.skip()
-		}
-	})
+	s.json.summary(func() {
+		s.told = true
+		s.begin()
+		s.json.object(s.readNode)
+		s.settle()
+	}, s.readPod)
 }
 
 // begin begins a node or a pod.

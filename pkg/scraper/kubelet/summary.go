@@ -51,23 +51,27 @@ type summary struct {
 	tooMany bool
 }
 
-// root reads the whole answer.
-func (s *summary) root() {
-	if s.json.peek() != '{' {
-		s.json.fail()
+// summary reads the outermost object of /stats/summary: node is called where the
+// node's statistics begin, pod where those of each pod do, and has to take them.
+func (j *jsonReader) summary(node, pod func()) {
+	if j.peek() != '{' {
+		j.fail()
 		return
 	}
-	s.json.object(func(key []byte) {
+	j.object(func(key []byte) {
 		switch string(key) {
 		case "node":
-			s.readNode()
+			node()
 		case "pods":
-			s.json.array(s.readPod)
+			j.array(pod)
 		default:
-			s.json.skip()
+			j.skip()
 		}
 	})
 }
+
+// root reads the whole answer.
+func (s *summary) root() { s.json.summary(s.readNode, s.readPod) }
 
 // cpu is the CPU of one container or of the node, as the summary has it.
 type cpu struct {
