@@ -15,9 +15,10 @@
 //
 // # One loop a node
 //
-// A node is asked at moments that follow from its name alone (file schedule.go),
-// so nodes are spread evenly and no node waits for another: there is no cycle
-// over all of them. A new node is asked at once, a failing one again soon and
+// A node is asked at moments that follow from its name and the number of nodes
+// (file schedule.go): in groups of about ten, which share what waking up costs, and
+// which are spread evenly. No node waits for another: there is no cycle over all
+// of them. A new node is asked at once, a failing one again soon and
 // then ever less often (but often enough that it is wholly fresh two resolutions
 // after it is healed), a deleted one is canceled and forgotten.
 //

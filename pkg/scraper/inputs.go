@@ -76,7 +76,7 @@ func (l *loop) look() {
 	}
 	// A node that was not scraped yet is asked when it is.
 	if fresh && !l.succeeded.IsZero() {
-		l.inputs.hurry(d.at.Add(phase(l.name, max(1, d.spread))))
+		l.inputs.hurry(d.at.Add(spread(l.name, max(1, d.spread))))
 	}
 	l.inputs.known = d.set
 }

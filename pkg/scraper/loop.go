@@ -136,7 +136,7 @@ func (l *loop) set(target Target) {
 // turn.
 func (l *loop) begin(now time.Time) (wake time.Time) {
 	options := &l.manager.options
-	l.next = l.manager.pacer.reserve(now, nextSlot(now, phase(l.name, options.Resolution), options.Resolution))
+	l.next = l.manager.pacer.reserve(now, nextSlot(now, phase(l.name, options.Resolution, l.manager.count()), options.Resolution))
 	l.expect(l.next)
 	return l.next
 }
@@ -197,7 +197,7 @@ func (l *loop) scrape(ctx context.Context) time.Time {
 	if status.Bridging {
 		return begun.Add(l.bridge.next(options.BridgeInterval))
 	}
-	return nextAttempt(l.name, ended, l.outage.failures, options.Resolution)
+	return nextAttempt(l.name, ended, l.outage.failures, options.Resolution, l.manager.count())
 }
 
 // attempt scrapes once and commits what it got.

@@ -26,7 +26,7 @@ func TestScrapesFollowThePhase(t *testing.T) {
 		if len(times) < 8 || times[0] != 0 {
 			t.Fatalf("asked at %v, want at once and each 15 s", times)
 		}
-		want := phase("node-1", 15*time.Second)
+		want := phase("node-1", 15*time.Second, 1)
 		for _, at := range times[1:] {
 			if got := time.Duration(r.epoch.Add(at).UnixNano() % int64(15*time.Second)).Truncate(time.Millisecond); got != want.Truncate(time.Millisecond) {
 				t.Errorf("asked at %v, at phase %v; want %v", at, got, want)
@@ -67,7 +67,7 @@ func TestBridging(t *testing.T) {
 				r.manager.Set(target("node-1"))
 				r.run()
 				time.Sleep(14 * time.Second)
-				phase := phase("node-1", 15*time.Second)
+				phase := phase("node-1", 15*time.Second, 1)
 				if got := len(r.times("node-1")); got < test.times || got > test.times+1 {
 					t.Errorf("asked at %v in 14 s (phase %v), want %d times", r.times("node-1"), phase, test.times)
 				}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -47,6 +48,8 @@ type Manager struct {
 	epoch          time.Time
 	queue          *queue
 	workers        sync.WaitGroup
+	// nodes is how many there are in mu.nodes.
+	nodes atomic.Int64
 
 	mu struct {
 		sync.Mutex
@@ -184,6 +187,7 @@ func (m *Manager) Set(target Target) {
 	case n == nil:
 		n = &node{loop: m.newLoop(target)}
 		m.mu.nodes[target.Name] = n
+		m.nodes.Store(int64(len(m.mu.nodes)))
 		if m.mu.ctx != nil {
 			m.startLocked(n)
 		}
@@ -203,7 +207,7 @@ func (m *Manager) Delete(name string) {
 	switch {
 	case n == nil:
 	case m.mu.ctx == nil || m.mu.ended: // Nothing runs, and nothing was kept or all of it is to stay.
-		delete(m.mu.nodes, name)
+		m.removeLocked(name)
 	default:
 		n.deleted, n.again = true, nil
 		n.loop.end.now()
@@ -233,12 +237,20 @@ func (m *Manager) bury(ctx context.Context, l *loop) {
 	defer m.mu.Unlock()
 	n := m.mu.nodes[l.name]
 	if m.mu.ended || n.again == nil {
-		delete(m.mu.nodes, l.name)
+		m.removeLocked(l.name)
 		return
 	}
 	n.loop = m.newLoop(*n.again)
 	n.deleted, n.again = false, nil
 	m.startLocked(n)
+}
+
+// count is how many nodes there are.
+func (m *Manager) count() int { return int(m.nodes.Load()) }
+
+func (m *Manager) removeLocked(name string) {
+	delete(m.mu.nodes, name)
+	m.nodes.Store(int64(len(m.mu.nodes)))
 }
 
 // loops are the loops of all nodes that were not deleted.

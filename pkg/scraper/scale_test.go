@@ -212,7 +212,7 @@ func (p *publishing) Commit(batch *storage.Batch) (storage.CommitResult, error) 
 	defer p.mu.Unlock()
 	if p.healthy[batch.Node] && now.After(p.since) {
 		const resolution = 15 * time.Second
-		p.late = append(p.late, time.Duration(now.UnixNano()-int64(phase(batch.Node, resolution)))%resolution)
+		p.late = append(p.late, time.Duration(now.UnixNano()-int64(phase(batch.Node, resolution, len(p.healthy))))%resolution)
 	}
 	return result, err
 }

@@ -5,14 +5,40 @@ package scraper
 
 import (
 	"hash/fnv"
+	"math/bits"
 	"sync"
 	"time"
 )
 
-// phase is the part of the period at which a node is scraped. It follows from
-// the node's name alone: nodes are spread evenly, a restart changes nothing,
-// and two replicas ask a node at the same moments, so that their answers agree.
-func phase(node string, period time.Duration) time.Duration {
+// together is how many nodes are asked at one moment, at most, give or take what
+// chance makes of it. Asked one by one, most of what a scrape costs is waking up:
+// the threads of Go's scheduler, and all that has left the processor's caches
+// since the last one. Asked together, nodes share that, and each further one of
+// the group takes half of the first one's CPU time; and so few are still done in
+// some milliseconds. See record 41 of DECISIONS.md.
+const together = 16
+
+// minGroups keeps the moments of small clusters close to each other. Where there
+// are fewer than together nodes, each has its own.
+const minGroups = 16
+
+// phase is the part of the period at which a node is scraped, in a cluster of so
+// many nodes. It follows from these alone: nodes are spread evenly over groups of
+// a few, a restart changes nothing, and two replicas ask a node at the same
+// moments, so that their answers agree. When the number of nodes doubles, a phase
+// moves by less than the distance of two groups.
+func phase(node string, period time.Duration, nodes int) time.Duration {
+	alone := spread(node, period)
+	if nodes < together {
+		return alone
+	}
+	groups := max(minGroups, 1<<bits.Len(uint(nodes/together)))
+	return alone - alone%max(1, period/time.Duration(groups))
+}
+
+// spread is a part of the period that follows from the node's name alone, evenly
+// spread.
+func spread(node string, period time.Duration) time.Duration {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(node))
 	// FNV's high bits depend little on a name's last letters, and its low bits
@@ -46,10 +72,10 @@ func firstRetry(resolution time.Duration) time.Duration { return min(2*time.Seco
 func longestRetry(resolution time.Duration) time.Duration { return resolution * 5 / 4 }
 
 // nextAttempt is when a node whose last scrape ended at ended is asked next,
-// after so many failures in a row.
-func nextAttempt(node string, ended time.Time, failures int, resolution time.Duration) time.Time {
+// after so many failures in a row, in a cluster of so many nodes.
+func nextAttempt(node string, ended time.Time, failures int, resolution time.Duration, nodes int) time.Time {
 	if failures == 0 {
-		return nextSlot(ended, phase(node, resolution), resolution)
+		return nextSlot(ended, phase(node, resolution, nodes), resolution)
 	}
 	longest := longestRetry(resolution)
 	delay := firstRetry(resolution)
@@ -60,7 +86,7 @@ func nextAttempt(node string, ended time.Time, failures int, resolution time.Dur
 		return ended.Add(delay)
 	}
 	// Nodes that failed together, as behind one switch, spread again.
-	return nextSlot(ended, phase(node, longest), longest)
+	return nextSlot(ended, spread(node, longest), longest)
 }
 
 // pacer spreads the first scrapes of many new targets, each of which costs a

@@ -13,11 +13,35 @@ func TestPhase(t *testing.T) {
 	// The values are part of the contract: two versions of this program that
 	// run side by side ask at the same moments.
 	for name, want := range map[string]time.Duration{
-		"":       phase("", 15*time.Second),
-		"node-1": phase("node-1", 15*time.Second),
+		"":       1927672947,
+		"node-1": 540673694,
 	} {
-		if got := phase(name, 15*time.Second); got != want || got < 0 || got >= 15*time.Second {
-			t.Errorf("phase of %q: got %v, want %v, and always the same within the period", name, got, want)
+		if got := spread(name, 15*time.Second); got != want {
+			t.Errorf("%q: got %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestGroups: nodes that are asked together are a few, however many there are, and
+// as many at each moment; and nobody is asked long before its own moment.
+func TestGroups(t *testing.T) {
+	const period = 15 * time.Second
+	for _, nodes := range []int{1, 16, 100, 1000, 1023, 1024, 5000, 20_000, 100_000} {
+		groups := map[time.Duration]int{}
+		for i := range nodes {
+			name := fmt.Sprint("node-", i)
+			at := phase(name, period, nodes)
+			groups[at]++
+			if early := spread(name, period) - at; early < 0 || early >= period/minGroups || nodes >= 1000 && early >= period/64 {
+				t.Errorf("%d nodes: %s is asked %v early", nodes, name, early)
+			}
+		}
+		most := 0
+		for _, n := range groups {
+			most = max(most, n)
+		}
+		if mean := nodes / len(groups); mean > together || nodes >= 1000 && mean < together/2-1 || most > 3*together {
+			t.Errorf("%d nodes: %d groups of up to %d", nodes, len(groups), most)
 		}
 	}
 }
@@ -28,7 +52,7 @@ func TestPhasesAreSpreadEvenly(t *testing.T) {
 		for _, period := range []time.Duration{15 * time.Second, time.Minute, 75 * time.Second / 4} {
 			var count [buckets]int
 			for i := range nodes {
-				count[phase(fmt.Sprintf(format, i), period)*buckets/period]++
+				count[spread(fmt.Sprintf(format, i), period)*buckets/period]++
 			}
 			for b, n := range count {
 				// The expectation is 100 with a deviation of 10.
@@ -62,12 +86,12 @@ func TestRetriesOfADeadNode(t *testing.T) {
 	const resolution = 15 * time.Second
 	now := time.Unix(1_800_000_000, 0)
 	for failures, want := range map[int]time.Duration{1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 4: 16 * time.Second} {
-		if got := nextAttempt("node-1", now, failures, resolution).Sub(now); got != want {
+		if got := nextAttempt("node-1", now, failures, resolution, 1).Sub(now); got != want {
 			t.Errorf("after %d failures: got %v, want %v", failures, got, want)
 		}
 	}
 	for failures := 5; failures < 200; failures++ {
-		if got := nextAttempt("node-1", now, failures, resolution).Sub(now); got <= 0 || got > longestRetry(resolution) {
+		if got := nextAttempt("node-1", now, failures, resolution, 1).Sub(now); got <= 0 || got > longestRetry(resolution) {
 			t.Fatalf("after %d failures: %v", failures, got)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"math/bits"
 	"os"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func (o Options) Started() time.Duration {
 
 func (o Options) loop(ctx context.Context, g getter, node int) error {
 	name := o.World.Node(node)
-	offset := phase(name, o.Resolution)
+	offset := phase(name, o.Resolution, o.World.Nodes)
 	// The first request, which connects, is made soon, the others at their time.
 	wait := time.Duration(node) * startGap
 	for {
@@ -92,15 +93,21 @@ func (o Options) loop(ctx context.Context, g getter, node int) error {
 	}
 }
 
-// phase is when in each period a node is asked: what pkg/scraper has it be.
-func phase(node string, period time.Duration) time.Duration {
+// phase is when in each period a node is asked, of so many nodes: what pkg/scraper
+// has it be.
+func phase(node string, period time.Duration, nodes int) time.Duration {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(node))
 	sum := h.Sum64()
 	sum ^= sum >> 32
 	sum *= 0x9e3779b97f4a7c15
 	sum ^= sum >> 29
-	return time.Duration(sum % uint64(period))
+	alone := time.Duration(sum % uint64(period))
+	if nodes < 16 {
+		return alone
+	}
+	groups := max(16, 1<<bits.Len(uint(nodes/16)))
+	return alone - alone%max(1, period/time.Duration(groups))
 }
 
 // token is what the token's file holds now.
