@@ -199,8 +199,8 @@ type podRun struct {
 // join joins those pods that match to their usage at the moment at, and measures
 // them where that is asked for: later, they would have to be fetched for it again.
 func (r *podRun) join(source *Source, pods *objects.Run, matcher podMatcher, at storage.Millis, measure bool) {
-	room := pods.Len()
-	if !matcher.all() {
+	room, all := pods.Len(), matcher.all()
+	if !all {
 		room = min(room, 16) // an HPA's workload
 	}
 	r.usage = newUsageLog(room)
@@ -208,7 +208,7 @@ func (r *podRun) join(source *Source, pods *objects.Run, matcher podMatcher, at 
 	var containers []storage.ContainerUsage
 	var item wire.Item
 	for pod := range pods.All() {
-		if !matcher.matches(pod) {
+		if !all && !matcher.matches(pod) {
 			continue
 		}
 		usage, absence := source.Usage.Pod(containers[:0], pod.Query(), at)
@@ -251,18 +251,23 @@ func (l *podList) wire() wire.List {
 // cache until they are encoded.
 const fetched = 32
 
-// fetch reads what will be encoded of pods. Pods and their names are scattered
-// over more memory than caches hold: here nothing depends on what is read, so
-// that a processor waits for many at once; while encoding, it waits for one at a
-// time. See BenchmarkPodList.
+// fetch reads what will be encoded of pods. Pods, their names and labels are
+// scattered over more memory than caches hold: here nothing depends on what is
+// read, so that a processor waits for many at once; while encoding, it waits for
+// one at a time. See BenchmarkPodList.
 func fetch(pods []*objects.Pod) {
 	sum := byte(0)
 	for _, pod := range pods {
-		if n := len(pod.Name); n > 0 {
-			sum += pod.Name[n-1]
-		}
+		sum += last(pod.Name) + last(string(pod.Labels))
 	}
 	goruntime.KeepAlive(sum)
+}
+
+func last(s string) byte {
+	if s == "" {
+		return 0
+	}
+	return s[len(s)-1]
 }
 
 func (l *podList) typed() runtime.Object {

@@ -101,7 +101,7 @@ func (s *Sizer) Size(item *Item) int {
 	if s.encoder == nil {
 		s.encoder = newProtobufEncoder(s.kind, s.created)
 	}
-	return FieldSize(s.encoder.measure(item).total)
+	return FieldSize(s.encoder.size(item))
 }
 
 // AppendEnvelope starts the envelope that Kubernetes puts around every object in
@@ -125,8 +125,6 @@ type protobufEncoder struct {
 		labels    Labels
 		bytes     []byte // nil: there was no item yet
 	}
-	// usage is what measure found of each container, for append.
-	usage []usageQuantities
 }
 
 func newProtobufEncoder(kind Kind, created storage.Millis) *protobufEncoder {
@@ -158,9 +156,16 @@ func (e *protobufEncoder) commonBytes(item *Item) []byte {
 	return b
 }
 
-// itemSizes is the sizes that an item's encoding has to say, less those that are
-// quickly found again.
-type itemSizes struct{ total, meta int }
+// commonSize is the size of commonBytes. It does not look at what the strings are:
+// who only asks for sizes does not wait for their memory.
+func (e *protobufEncoder) commonSize(item *Item) int {
+	return 2 + FieldSize(len(item.Namespace)) + len(e.fixed) + len(item.Labels)
+}
+
+// metaSize is the size of the metadata of item.
+func (e *protobufEncoder) metaSize(item *Item) int {
+	return FieldSize(len(item.Name)) + e.commonSize(item)
+}
 
 // containers is what has usage in item: a pod's containers, or the node.
 func (e *protobufEncoder) containers(item *Item) []storage.ContainerUsage {
@@ -170,31 +175,29 @@ func (e *protobufEncoder) containers(item *Item) []storage.ContainerUsage {
 	return item.Containers
 }
 
-// measure is the sizes of what append appends for item, without the item's own
-// tag and length.
-func (e *protobufEncoder) measure(item *Item) itemSizes {
-	meta := FieldSize(len(item.Name)) + len(e.commonBytes(item))
-	total := FieldSize(meta) + FieldSize(TimestampSize(item.Time)) + FieldSize(durationSize(item.Window))
+// size is how much append appends for item, without the item's own tag and length.
+func (e *protobufEncoder) size(item *Item) int {
+	total := FieldSize(e.metaSize(item)) + FieldSize(TimestampSize(item.Time)) + FieldSize(durationSize(item.Window))
 	containers := e.containers(item)
-	e.usage = slices.Grow(e.usage[:0], len(containers))[:len(containers)]
 	for i := range containers {
-		container, usage := &containers[i], &e.usage[i]
-		usage.measure(container)
-		if e.kind == NodeMetrics {
-			total += usage.total
-		} else {
-			total += FieldSize(FieldSize(len(container.Name)) + usage.total)
+		container := &containers[i]
+		usage := usageSize(container)
+		if e.kind == PodMetrics {
+			usage = FieldSize(FieldSize(len(container.Name)) + usage)
 		}
+		total += usage
 	}
-	return itemSizes{total: total, meta: meta}
+	return total
 }
 
-// append appends item as an element of a list.
+// append appends item as an element of a list. What has numbers in it gets its
+// length afterwards: to know it before, numbers would be put into digits twice.
 func (e *protobufEncoder) append(dst []byte, item *Item) []byte {
-	sizes := e.measure(item)
-	dst = AppendLength(dst, listItemTag, sizes.total)
+	const itemRoom, containerRoom = 2, 1 // nearly always
+	dst = append(dst, listItemTag, 0, 0)
+	begin := len(dst)
 
-	dst = AppendLength(dst, itemMetaTag, sizes.meta)
+	dst = AppendLength(dst, itemMetaTag, e.metaSize(item))
 	dst = AppendField(dst, metaNameTag, item.Name)
 	dst = append(dst, e.commonBytes(item)...)
 
@@ -205,23 +208,34 @@ func (e *protobufEncoder) append(dst []byte, item *Item) []byte {
 
 	containers := e.containers(item)
 	for i := range containers {
-		container, usage := &containers[i], &e.usage[i]
+		container := &containers[i]
 		if e.kind == NodeMetrics {
-			dst = usage.append(dst, nodeUsageTag)
+			dst = appendUsage(dst, nodeUsageTag, container)
 			continue
 		}
-		dst = AppendLength(dst, podContainerTag, FieldSize(len(container.Name))+usage.total)
+		dst = append(dst, podContainerTag, 0)
+		within := len(dst)
 		dst = AppendField(dst, containerNameTag, container.Name)
-		dst = usage.append(dst, containerUsageTag)
+		dst = appendUsage(dst, containerUsageTag, container)
+		dst = putLength(dst, within, containerRoom)
 	}
-	return dst
+	return putLength(dst, begin, itemRoom)
 }
 
-// usageQuantities is usage in its textual form, and the size of its entries.
-type usageQuantities struct {
-	cpu, memory, swap quantity
-	hasSwap           bool
-	total             int
+// putLength puts the length of what dst has from begin on before it, where room
+// bytes were left for that.
+func putLength(dst []byte, begin, room int) []byte {
+	size := len(dst) - begin
+	switch {
+	case room == 1 && size < 0x80:
+		dst[begin-1] = byte(size)
+	case room == 2 && size >= 0x80 && size < 0x4000:
+		dst[begin-2], dst[begin-1] = byte(size)|0x80, byte(size>>7)
+	default:
+		length := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64), uint64(size))
+		dst = slices.Replace(dst, begin-room, begin, length...)
+	}
+	return dst
 }
 
 // The entries of the map of usage but for the number and its suffix. The lengths
@@ -233,29 +247,35 @@ const (
 	swapEntrySize   = 2 + 2 + len("swap") + 2 + 2
 )
 
-// measure makes u that of a container or a node.
-func (u *usageQuantities) measure(usage *storage.ContainerUsage) {
-	u.cpu, u.memory = cpuQuantity(usage.CPU), bytesQuantity(usage.Memory)
-	u.total = cpuEntrySize + u.cpu.size() + memoryEntrySize + u.memory.size()
-	if u.hasSwap = usage.HasSwap; u.hasSwap {
-		u.swap = bytesQuantity(usage.Swap)
-		u.total += swapEntrySize + u.swap.size()
+// usageSize is the size of the entries of the map of usage.
+func usageSize(usage *storage.ContainerUsage) int {
+	size := cpuEntrySize + cpuQuantity(usage.CPU).size() + memoryEntrySize + bytesQuantity(usage.Memory).size()
+	if usage.HasSwap {
+		size += swapEntrySize + bytesQuantity(usage.Swap).size()
 	}
+	return size
 }
 
-// append appends the entries of the map of usage, sorted by key.
-func (u *usageQuantities) append(dst []byte, tag byte) []byte {
-	size := byte(u.cpu.size())
-	dst = append(dst, tag, byte(cpuEntrySize-2)+size, keyTag, 3, 'c', 'p', 'u', valueTag, 2+size, quantityTag, size)
-	dst = u.cpu.append(dst)
-	size = byte(u.memory.size())
-	dst = append(dst, tag, byte(memoryEntrySize-2)+size, keyTag, 6, 'm', 'e', 'm', 'o', 'r', 'y', valueTag, 2+size, quantityTag, size)
-	dst = u.memory.append(dst)
-	if u.hasSwap {
-		size = byte(u.swap.size())
-		dst = append(dst, tag, byte(swapEntrySize-2)+size, keyTag, 4, 's', 'w', 'a', 'p', valueTag, 2+size, quantityTag, size)
-		dst = u.swap.append(dst)
+// appendUsage appends the entries of the map of usage, sorted by key.
+func appendUsage(dst []byte, tag byte, usage *storage.ContainerUsage) []byte {
+	dst = append(dst, tag, 0, keyTag, 3, 'c', 'p', 'u', valueTag, 0, quantityTag, 0)
+	dst = appendAmount(dst, cpuEntrySize, cpuQuantity(usage.CPU))
+	dst = append(dst, tag, 0, keyTag, 6, 'm', 'e', 'm', 'o', 'r', 'y', valueTag, 0, quantityTag, 0)
+	dst = appendAmount(dst, memoryEntrySize, bytesQuantity(usage.Memory))
+	if usage.HasSwap {
+		dst = append(dst, tag, 0, keyTag, 4, 's', 'w', 'a', 'p', valueTag, 0, quantityTag, 0)
+		dst = appendAmount(dst, swapEntrySize, bytesQuantity(usage.Swap))
 	}
+	return dst
+}
+
+// appendAmount appends the number of an entry, of which all else, entry bytes, has
+// been appended, and puts the three lengths where they belong.
+func appendAmount(dst []byte, entry int, amount quantity) []byte {
+	begin := len(dst)
+	dst = amount.append(dst)
+	size := byte(len(dst) - begin)
+	dst[begin-1], dst[begin-3], dst[begin-entry+1] = size, 2+size, byte(entry-2)+size
 	return dst
 }
 
