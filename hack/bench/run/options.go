@@ -36,6 +36,9 @@ type Options struct {
 	AgeLists int
 	// RateTime is how long the rate of an HPA's lists is measured.
 	RateTime time.Duration
+	// SinkSamples is how many samples a sink alone ships where its CPU time is
+	// measured, and a fifth of those that it ships as fast as it goes.
+	SinkSamples int
 	// Rounds is how often each server is measured.
 	Rounds int
 	// Kubernetes is the minor version of kube-apiserver.
@@ -60,10 +63,11 @@ const (
 	constant = "constant"
 	floors   = "floors"
 	sources  = "sources"
+	sink     = "sink"
 )
 
 // Subjects are all that can be measured.
-func Subjects() []string { return []string{theirs, ours, constant, floors, sources} }
+func Subjects() []string { return []string{theirs, ours, constant, floors, sources, sink} }
 
 func transports() []string {
 	var names []string
@@ -79,7 +83,7 @@ func Defaults() Options {
 		Nodes: 1000, Pods: 30, Containers: 2,
 		Resolution: 15 * time.Second, Lifetime: time.Hour,
 		Warmup: time.Minute, Steady: 5 * time.Minute, FloorSteady: 2 * time.Minute,
-		Lists: 50, HPALists: 3000, Rounds10: 5, ColdLists: 3, AgeLists: 5, RateTime: 10 * time.Second,
+		Lists: 50, HPALists: 3000, Rounds10: 5, ColdLists: 3, AgeLists: 5, RateTime: 10 * time.Second, SinkSamples: 1_000_000,
 		Rounds: 1, Kubernetes: "1.37", Transports: transports(), Measure: Subjects(), Progress: io.Discard,
 	}
 }
@@ -90,6 +94,7 @@ func Quick() Options {
 	o.Nodes = 50
 	o.Warmup, o.Steady, o.FloorSteady = 0, 20*time.Second, 5*time.Second
 	o.Lists, o.HPALists, o.Rounds10, o.ColdLists, o.AgeLists, o.RateTime = 10, 200, 2, 1, 1, time.Second
+	o.SinkSamples = 100_000
 	return o
 }
 
@@ -109,6 +114,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.IntVar(&o.ColdLists, "cold-lists", o.ColdLists, "full lists that are timed after a pause of -resolution each")
 	fs.IntVar(&o.AgeLists, "age-lists", o.AgeLists, "lists that the ages of samples are taken from")
 	fs.DurationVar(&o.RateTime, "rate-time", o.RateTime, "how long the rate of an HPA's lists is measured")
+	fs.IntVar(&o.SinkSamples, "sink-samples", o.SinkSamples, "samples that a remote-write sink ships to have its CPU time measured")
 	fs.IntVar(&o.Rounds, "rounds", o.Rounds, "how often each server is measured; the table has the medians")
 	fs.StringVar(&o.Kubernetes, "kubernetes", o.Kubernetes, "minor version of kube-apiserver")
 	fs.Func("transports", "transports whose floors are measured, comma-separated (default "+strings.Join(o.Transports, ",")+")", func(s string) error {
@@ -138,6 +144,7 @@ func (o Options) Validate() error {
 		{"rounds-of-ten", o.Rounds10},
 		{"cold-lists", o.ColdLists},
 		{"age-lists", o.AgeLists},
+		{"sink-samples", o.SinkSamples},
 		{"rounds", o.Rounds},
 	} {
 		if field.value < 1 {
@@ -164,3 +171,9 @@ func (o Options) Validate() error {
 }
 
 func (o Options) measures(subject string) bool { return slices.Contains(o.Measure, subject) }
+
+// measuresSite says whether anything is measured but the sink, which has a world of
+// its own.
+func (o Options) measuresSite() bool {
+	return slices.ContainsFunc(o.Measure, func(subject string) bool { return subject != sink })
+}

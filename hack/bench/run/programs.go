@@ -21,6 +21,8 @@ const metricsServer = toolchain.Module("metrics-server")
 type programs struct {
 	theirs, ours                     string
 	fleet, floor, constant, watching string
+	// counting, shipping and agent are of the sink's benchmark.
+	counting, shipping, agent string
 	// manifests is the directory of manifests/base, recording that of a real
 	// kubelet's answers.
 	manifests, recording string
@@ -36,7 +38,8 @@ func build(ctx context.Context, o Options, dir string) (*programs, error) {
 	p := &programs{
 		ours:  filepath.Join(dir, ours),
 		fleet: filepath.Join(dir, "fleet"), floor: filepath.Join(dir, "floor"), constant: filepath.Join(dir, "constant"),
-		watching:  filepath.Join(dir, "watching"),
+		watching: filepath.Join(dir, "watching"),
+		counting: filepath.Join(dir, "counting"), shipping: filepath.Join(dir, "shipping"), agent: filepath.Join(dir, "agent"),
 		manifests: filepath.Join(root, "manifests", "base"),
 		recording: filepath.Join(root, "pkg", "scraper", "kubelet", "testdata", "scrape-1"),
 	}
@@ -49,11 +52,14 @@ func build(ctx context.Context, o Options, dir string) (*programs, error) {
 	if err := toolchain.BuildPackage(ctx, o.Progress, "./cmd/metrics-apiserver", p.ours, "-ldflags=-s -w"); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/", "./cmd/fleet", "./cmd/floor", "./cmd/constant", "./cmd/watching")
-	cmd.Dir = filepath.Join(root, "hack", "bench")
-	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the benchmark's programs: %w\n%s", err, out)
+	if err := buildIn(ctx, filepath.Join(root, "hack", "bench"), dir, "./cmd/fleet", "./cmd/floor", "./cmd/constant", "./cmd/watching", "./cmd/counting", "./cmd/shipping"); err != nil {
+		return nil, err
+	}
+	if o.measures(sink) {
+		// Prometheus is only in that module.
+		if err := buildIn(ctx, filepath.Join(root, "hack", "receivers"), dir, "./cmd/agent"); err != nil {
+			return nil, err
+		}
 	}
 	p.versions = map[string]string{"Go": runtime.Version(), "ours": "unknown"}
 	if p.versions["Kubernetes"], err = toolchain.Version(ctx, toolchain.Kubernetes(o.Kubernetes), "k8s.io/kubernetes"); err != nil {
@@ -66,4 +72,15 @@ func build(ctx context.Context, o Options, dir string) (*programs, error) {
 		p.versions["ours"] = strings.TrimSpace(string(out))
 	}
 	return p, nil
+}
+
+// buildIn compiles packages of a module into dir.
+func buildIn(ctx context.Context, module, dir string, packages ...string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-ldflags=-s -w", "-o", dir + "/"}, packages...)...)
+	cmd.Dir = module
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the benchmark's programs: %w\n%s", err, out)
+	}
+	return nil
 }

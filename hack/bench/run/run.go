@@ -37,15 +37,23 @@ func Run(ctx context.Context, o Options, dir string) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	m := newMeasured(o)
+	if o.measures(sink) {
+		if err := m.sink.measure(ctx, o, dir, p); err != nil {
+			return nil, fmt.Errorf("measure remote-write: %w", err)
+		}
+	}
+	if !o.measuresSite() {
+		return m.report(o, p, time.Now()), nil
+	}
 	s, err := newSite(ctx, o, dir, p)
 	if err != nil {
 		return nil, err
 	}
-	m, err := measureAll(ctx, o, s)
-	if err := errors.Join(err, s.close(context.WithoutCancel(ctx))); err != nil {
+	if err := errors.Join(m.measureAll(ctx, o, s), s.close(context.WithoutCancel(ctx))); err != nil {
 		return nil, err
 	}
-	return m.report(o, s, p), nil
+	return m.report(o, p, s.world.Epoch), nil
 }
 
 // measured is all figures.
@@ -60,20 +68,25 @@ type measured struct {
 	floors   map[floor.Transport]values
 	ages     []time.Duration // ascending, simulated
 	replaced int
+	sink     sinkFigures
 }
 
-// measureAll measures one subject after the other while pods come and go.
-func measureAll(ctx context.Context, o Options, s *site) (*measured, error) {
+// newMeasured has no figures yet, but what is simulated.
+func newMeasured(o Options) *measured {
 	m := &measured{
 		theirs: values{}, ours: values{}, empty: values{}, constant: values{},
 		beside: values{}, watches: values{}, sources: values{}, sourcesFloor: values{},
-		floors: map[floor.Transport]values{},
+		floors: map[floor.Transport]values{}, sink: newSinkFigures(),
 	}
 	for _, transport := range floor.Transports() {
 		m.floors[transport] = values{}
 	}
-	m.ages = freshness.Options{Resolution: o.Resolution, Containers: o.Containers, Idle: s.world.Idle()}.Ages()
+	m.ages = freshness.Options{Resolution: o.Resolution, Containers: o.Containers, Idle: world.World{}.Idle()}.Ages()
+	return m
+}
 
+// measureAll measures one subject after the other while pods come and go.
+func (m *measured) measureAll(ctx context.Context, o Options, s *site) error {
 	churning, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
@@ -84,7 +97,7 @@ func measureAll(ctx context.Context, o Options, s *site) (*measured, error) {
 	})
 	err := group.Wait()
 	m.replaced = s.churn.Replaced()
-	return m, err
+	return err
 }
 
 func (m *measured) measure(ctx context.Context, o Options, s *site) error {
@@ -190,21 +203,38 @@ func (s *server) storeBodies(ctx context.Context, dir string) error {
 	return nil
 }
 
-// report puts the figures together.
-func (m *measured) report(o Options, s *site, p *programs) *report.Report {
-	return &report.Report{
-		Date:     s.world.Epoch,
-		Machine:  procfs.ThisMachine(runtime.NumCPU()),
-		Versions: p.versions,
-		Settings: settings(o, s.world),
-		Rows:     m.rows(o),
-		Notes:    m.notes(o),
+// Name is what the report is stored as.
+func (o Options) Name(began time.Time) string {
+	day := began.UTC().Format(time.DateOnly)
+	if !o.measuresSite() {
+		return day + "-remote-write"
 	}
+	return fmt.Sprintf("%s-%dx%dx%d", day, o.Nodes, o.Pods, o.Containers)
 }
 
-func settings(o Options, w world.World) map[string]string {
+// report puts the figures together.
+func (m *measured) report(o Options, p *programs, began time.Time) *report.Report {
+	r := &report.Report{
+		Date:     began,
+		Machine:  procfs.ThisMachine(runtime.NumCPU()),
+		Versions: p.versions,
+		Settings: settings(o),
+	}
+	if o.measuresSite() {
+		r.Rows, r.Notes = m.rows(o), m.notes(o)
+	}
+	if o.measures(sink) {
+		r.Rows, r.Notes = append(r.Rows, m.sink.rows()...), append(r.Notes, m.sink.notes()...)
+	}
+	return r
+}
+
+func settings(o Options) map[string]string {
+	if !o.measuresSite() {
+		return map[string]string{"size": fmt.Sprintf("%d nodes × %d pods × %d containers", sinkNodes, sinkPods, sinkContainers)}
+	}
 	return map[string]string{
-		"size":   fmt.Sprintf("%d nodes × %d pods × %d containers", w.Nodes, w.Pods, w.Containers),
+		"size":   fmt.Sprintf("%d nodes × %d pods × %d containers", o.Nodes, o.Pods, o.Containers),
 		"steady": fmt.Sprintf("%v, floors %v", o.Steady, o.FloorSteady),
 		"rounds": fmt.Sprint(o.Rounds),
 	}

@@ -5,6 +5,7 @@ package run
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/report"
@@ -29,7 +30,9 @@ func TestQuick(t *testing.T) {
 				t.Errorf("%s of %s is %v", row.Name, who, median)
 			}
 		}
-		if row.Goal != nil && (len(row.Theirs) != 1 || len(row.Ours) != 1) {
+		// What metrics-server has not is held against something else, or a number.
+		compared := len(row.Theirs) == 1 || strings.HasPrefix(row.Name, "remote-write")
+		if row.Goal != nil && (!compared || len(row.Ours) != 1) {
 			t.Errorf("%s was not measured", row.Name)
 		}
 	}

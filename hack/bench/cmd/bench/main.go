@@ -13,7 +13,6 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
-	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/run"
 )
@@ -61,7 +60,7 @@ func bench(ctx context.Context, args []string) error {
 	if o.Out == "" {
 		return nil
 	}
-	file, err := r.Store(o.Out, fmt.Sprintf("%s-%dx%dx%d", r.Date.UTC().Format(time.DateOnly), o.Nodes, o.Pods, o.Containers))
+	file, err := r.Store(o.Out, o.Name(r.Date))
 	if err != nil {
 		return err
 	}
