@@ -7,6 +7,9 @@
 # The Kubernetes minor version and the kind of nodes of `make up`.
 KUBERNETES ?= 1.37
 NODE ?= simulated
+# Where `make up` has the server ship samples to: prometheus starts one beside the
+# cluster, none ends it. Empty is as it was.
+SINK ?=
 # How long `make fuzz` tries each target.
 FUZZTIME ?= 20s
 # What `make bench-micro` runs, and the flags of `make bench`, such as -nodes=100;
@@ -47,9 +50,9 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: go-version ## Bring the project up on a real cluster here: KUBERNETES=1.37|1.36, NODE=simulated|real
+up: go-version ## Bring the project up on a real cluster here: KUBERNETES=1.37|1.36, NODE=simulated|real, SINK=none|prometheus
 	@[ -d "$(cache)/tools" ] || echo "The first time, about ten minutes of compiling lie ahead. First hack/dev:"
-	@$(dev) up --kubernetes=$(KUBERNETES) --node=$(NODE)
+	@$(dev) up --kubernetes=$(KUBERNETES) --node=$(NODE) --sink=$(SINK)
 
 .PHONY: down
 down: go-version ## End the cluster of `make up`, and remove its files

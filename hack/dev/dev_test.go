@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,5 +140,48 @@ func TestPortOf(t *testing.T) {
 	}
 	if _, err := portOf("https://localhost/readyz"); err == nil {
 		t.Error("no port is no error")
+	}
+}
+
+// TestSink holds what is asked for against what was before, and that what is missing
+// is said before anything starts.
+func TestSink(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ asked, want string }{{"", noSink}, {noSink, noSink}, {"", noSink}} {
+		if got, err := chooseSink(dir, c.asked); err != nil || got != c.want {
+			t.Errorf("%q: %q, %v", c.asked, got, err)
+		}
+	}
+	if err := checkSink("influxdb"); err == nil || !strings.Contains(err.Error(), `no sink "influxdb"`) {
+		t.Errorf("an unknown sink: %v", err)
+	}
+	t.Setenv("PATH", dir)
+	if err := checkSink(prometheusSink); err == nil || !strings.Contains(err.Error(), "apt-get install prometheus") {
+		t.Errorf("without the program: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, prometheusSink), nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := chooseSink(dir, prometheusSink); err != nil || got != prometheusSink || checkSink(got) != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := chooseSink(dir, ""); err != nil || got != prometheusSink {
+		t.Errorf("afterwards: %q, %v", got, err)
+	}
+	if err := os.Remove(filepath.Join(dir, prometheusSink)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chooseSink(dir, ""); err == nil {
+		t.Error("the program that is gone is not missed")
+	}
+}
+
+func TestResultLines(t *testing.T) {
+	got, err := resultLines([]byte(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{"b":"2","a":"1"},"value":[1,"7"]},{"metric":{},"value":[1,"NaN"]}]}}`))
+	if err != nil || !slices.Equal(got, []string{`{a="1", b="2"} 7`, `{} NaN`}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := resultLines([]byte("<html>")); err == nil {
+		t.Error("a page is a result")
 	}
 }

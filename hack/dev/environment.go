@@ -31,9 +31,9 @@ type environment interface {
 	// load returns a command that puts more load on the sample workload, so
 	// that its HPA scales it up.
 	load() string
-	// deploy brings our server to the state of the checkout, and returns when
-	// its APIs are available.
-	deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) error
+	// deploy brings our server to the state of the checkout, has it ship to the
+	// receiver where that is not nil, and returns when its APIs are available.
+	deploy(ctx context.Context, w io.Writer, c *cluster.Cluster, receiver *prometheus) error
 	// stop ends what stopping the cluster's components does not. It is called
 	// after that, and also where there is no cluster any more.
 	stop(ctx context.Context, dir string) error

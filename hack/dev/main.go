@@ -45,6 +45,7 @@ func run(ctx context.Context, w io.Writer, args []string) error {
 	case "up":
 		flags.StringVar(&opts.minor, "kubernetes", cluster.Minors[0], "Kubernetes minor version: "+strings.Join(cluster.Minors, " or "))
 		flags.StringVar(&opts.node, "node", simulatedNodes, "where nodes come from: "+strings.Join(nodeKinds(), " or "))
+		flags.StringVar(&opts.sink, "sink", "", "where samples are shipped to: "+prometheusSink+" or "+noSink+"; empty is as it is, and at first "+noSink)
 		command = func(ctx context.Context, w io.Writer) error { return up(ctx, w, opts) }
 	case "down":
 		command = down

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,9 +14,10 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
 )
 
-// writeOverlay writes a kustomization of manifests/base with custom metrics and
-// with the tag of our image, and returns its directory.
-func writeOverlay(dir, tag string) (string, error) {
+// writeOverlay writes a kustomization of manifests/base with custom metrics, with
+// the tag of our image and with a configuration file, where that is not nil, and
+// returns its directory.
+func writeOverlay(dir, tag string, config []byte) (string, error) {
 	overlay := filepath.Join(dir, "overlay")
 	if err := os.MkdirAll(overlay, 0o700); err != nil {
 		return "", fmt.Errorf("write the overlay: %w", err)
@@ -24,17 +26,34 @@ func writeOverlay(dir, tag string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write the overlay: %w", err)
 	}
-	customMetrics, err := relativeManifests(overlay, filepath.Join("components", "custom-metrics"))
-	if err != nil {
-		return "", fmt.Errorf("write the overlay: %w", err)
-	}
-	b, err := yaml.Marshal(map[string]any{
+	kustomization := map[string]any{
 		"apiVersion": "kustomize.config.k8s.io/v1beta1",
 		"kind":       "Kustomization",
 		"resources":  []string{base},
-		"components": []string{customMetrics},
 		"images":     []map[string]string{{"name": imageName, "newTag": tag}},
-	})
+	}
+	names := []string{"custom-metrics"}
+	if config != nil {
+		// It has a ConfigMap for the file, of which this is another content.
+		names = append(names, "rules")
+		patch, err := json.Marshal([]map[string]string{{"op": "replace", "path": "/data/config.yaml", "value": string(config)}})
+		if err != nil {
+			return "", fmt.Errorf("write the overlay: %w", err)
+		}
+		kustomization["patches"] = []map[string]any{{
+			"target": map[string]string{"kind": "ConfigMap", "name": serviceName + "-config"}, "patch": string(patch),
+		}}
+	}
+	var components []string
+	for _, name := range names {
+		component, err := relativeManifests(overlay, filepath.Join("components", name))
+		if err != nil {
+			return "", fmt.Errorf("write the overlay: %w", err)
+		}
+		components = append(components, component)
+	}
+	kustomization["components"] = components
+	b, err := yaml.Marshal(kustomization)
 	if err != nil {
 		return "", fmt.Errorf("write the overlay: %w", err)
 	}

@@ -62,7 +62,7 @@ func (realNode) load() string {
 // deploy builds our server's image, gives it to the node, and applies the
 // manifests with its name. The tag follows the content, so that a changed
 // image is a changed Deployment, and an unchanged one leaves the pod alone.
-func (realNode) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
+func (realNode) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster, receiver *prometheus) error {
 	bin := filepath.Join(c.Dir(), "bin", serverName)
 	if _, err := buildServer(ctx, w, bin); err != nil {
 		return err
@@ -75,13 +75,25 @@ func (realNode) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) err
 	if err := importServer(ctx, w, c, bin, imageName+":"+tag); err != nil {
 		return err
 	}
-	overlay, err := writeOverlay(c.Dir(), tag)
+	// In memory: what waits ends with the pod in any case.
+	config := sinkConfig(receiver, "[resource, cadvisor, summary]", "")
+	overlay, err := writeOverlay(c.Dir(), tag, config)
+	if err != nil {
+		return err
+	}
+	changed, err := writeIfChanged(filepath.Join(c.Dir(), "config.yaml"), config)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "deploying the manifests with the image %s:%s\n", imageName, tag)
 	if _, err := c.Kubectl(ctx, "apply", "--kustomize", overlay); err != nil {
 		return err
+	}
+	if changed {
+		// A pod that was there already has the old one.
+		if _, err := c.Kubectl(ctx, "rollout", "restart", "--namespace="+serviceNamespace, "deployment/"+serviceName); err != nil {
+			return err
+		}
 	}
 	_, err = c.Kubectl(ctx, "rollout", "status", "--timeout=3m", "--namespace="+serviceNamespace, "deployment/"+serviceName)
 	if err != nil {

@@ -49,12 +49,22 @@ func servedAPIs() []cluster.GroupVersion {
 // deployProcess builds our server from the checkout, runs it as a process of
 // this machine with the rights that the manifests give it, and registers it.
 // If it runs already and has not changed, little happens.
-func deployProcess(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
+func deployProcess(ctx context.Context, w io.Writer, c *cluster.Cluster, receiver *prometheus) error {
 	bin := filepath.Join(c.Dir(), "bin", serverName)
 	changed, err := buildServer(ctx, w, bin)
 	if err != nil {
 		return err
 	}
+	dir := filepath.Join(c.Dir(), serverName)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("run %s: %w", serverName, err)
+	}
+	// Simulated nodes have no other document.
+	shipping, err := writeIfChanged(configFile(c), sinkConfig(receiver, "[resource]", filepath.Join(dir, "queue")))
+	if err != nil {
+		return err
+	}
+	changed = changed || shipping
 	if err := applyRights(ctx, c); err != nil {
 		return err
 	}
@@ -73,6 +83,26 @@ func deployProcess(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 		return err
 	}
 	return c.WaitForAPIs(ctx, servedAPIs()...)
+}
+
+// configFile is our server's configuration where it is a process.
+func configFile(c *cluster.Cluster) string { return filepath.Join(c.Dir(), serverName, "config.yaml") }
+
+func configFlag(c *cluster.Cluster) string { return "--config=" + configFile(c) }
+
+// writeIfChanged writes a file that says something else, and reports whether it does.
+func writeIfChanged(file string, text []byte) (changed bool, err error) {
+	before, err := os.ReadFile(file)
+	if err == nil && bytes.Equal(before, text) {
+		return false, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("write %s: %w", file, err)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return false, fmt.Errorf("write %s: %w", file, err)
+	}
+	return true, nil
 }
 
 // buildServer compiles our server to bin, and reports whether bin has changed.
@@ -112,7 +142,7 @@ func hashOf(file string) ([]byte, error) {
 // applyRights applies the parts of the manifests that give the server its rights
 // and users the right to ask it.
 func applyRights(ctx context.Context, c *cluster.Cluster) error {
-	overlay, err := writeOverlay(c.Dir(), "dev")
+	overlay, err := writeOverlay(c.Dir(), "dev", nil)
 	if err != nil {
 		return err
 	}
@@ -145,8 +175,8 @@ func selectKinds(manifest []byte, kinds ...string) ([]byte, error) {
 	return bytes.Join(selected, []byte("\n---\n")), nil
 }
 
-// runServer makes the server a component of the cluster, restarts it if its
-// binary has changed, and returns its port.
+// runServer makes the server a component of the cluster, restarts it if its binary
+// or its configuration has changed, and returns its port.
 func runServer(ctx context.Context, w io.Writer, c *cluster.Cluster, bin string, changed bool) (int, error) {
 	if component, ok := c.Component(serverName); ok {
 		port, err := portOf(component.Health)
@@ -154,6 +184,12 @@ func runServer(ctx context.Context, w io.Writer, c *cluster.Cluster, bin string,
 			return 0, err
 		}
 		switch {
+		case !slices.Contains(component.Argv, configFlag(c)):
+			// It was started by an older checkout.
+			component.Argv = append(slices.Clone(component.Argv), configFlag(c))
+			if err = c.StopComponent(ctx, serverName); err == nil {
+				err = c.Add(ctx, component)
+			}
 		case changed && c.Running(serverName):
 			fmt.Fprintf(w, "restarting %s, which has changed\n", serverName)
 			err = c.RestartComponent(ctx, serverName)
@@ -179,9 +215,6 @@ func serverComponent(c *cluster.Cluster, bin string) (cluster.Component, int, er
 		return cluster.Component{}, 0, err
 	}
 	dir := filepath.Join(c.Dir(), serverName)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return cluster.Component{}, 0, fmt.Errorf("run %s: %w", serverName, err)
-	}
 	// kube-apiserver verifies it for the Service's name, we for the address.
 	certFile, keyFile, err := c.CA().WriteServer(dir, "serving",
 		serviceName+"."+serviceNamespace+".svc", "localhost", c.BindAddress())
@@ -208,6 +241,7 @@ func serverComponent(c *cluster.Cluster, bin string) (cluster.Component, int, er
 			"--kubelet-use-node-status-port",
 			"--metric-resolution=15s",
 			"--custom-metrics",
+			configFlag(c),
 		},
 		Health: "https://" + net.JoinHostPort(c.BindAddress(), strconv.Itoa(port)) + "/readyz",
 	}, port, nil

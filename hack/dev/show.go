@@ -158,9 +158,17 @@ func printNext(w io.Writer, c *cluster.Cluster) error {
 	if err != nil {
 		return err
 	}
+	receiver, err := sinkOf(c)
+	if err != nil {
+		return err
+	}
+	shipped := ""
+	if receiver != nil {
+		shipped = fmt.Sprintf("What our server ships is in Prometheus, at %s\n", receiver.url.JoinPath("graph"))
+	}
 	_, err = fmt.Fprintf(w, `The cluster keeps running; its kubeconfig is
   %[1]s
-
+%[4]s
 Try next:
   eval "$(go run ./hack/dev env)"     # this kubeconfig, and a kubectl of version %[2]s
   kubectl top pods --containers
@@ -168,6 +176,6 @@ Try next:
   kubectl get hpa --watch             # scales up within a minute
   make up                             # again, after a change of the code
   make down                           # ends everything
-`, c.Kubeconfig(), c.Minor(), env.load())
+`, c.Kubeconfig(), c.Minor(), env.load(), shipped)
 	return err
 }

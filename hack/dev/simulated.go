@@ -39,8 +39,8 @@ func (simulated) load() string {
 	return "kubectl annotate pods -l app=web --overwrite kwok.x-k8s.io/usage-cpu=400m"
 }
 
-func (simulated) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
-	return deployProcess(ctx, w, c)
+func (simulated) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster, receiver *prometheus) error {
+	return deployProcess(ctx, w, c, receiver)
 }
 
 // stop has nothing to do: all there is are components.

@@ -21,6 +21,7 @@ import (
 type upOptions struct {
 	minor string // Kubernetes minor version
 	node  string // kind of nodes
+	sink  string // where samples are shipped to
 }
 
 // up starts what does not run, brings our server to the state of the checkout,
@@ -28,6 +29,9 @@ type upOptions struct {
 func up(ctx context.Context, w io.Writer, opts upOptions) error {
 	env, err := environmentOf(opts.node)
 	if err != nil {
+		return err
+	}
+	if err := checkSink(opts.sink); err != nil {
 		return err
 	}
 	dir, err := stateDir()
@@ -44,7 +48,7 @@ func up(ctx context.Context, w io.Writer, opts upOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := fill(ctx, w, env, c); err != nil {
+	if err := fill(ctx, w, env, c, opts.sink); err != nil {
 		return fmt.Errorf("%w\n\nThe cluster is left running: mend and `make up` again, or `make down`", err)
 	}
 	fmt.Fprintf(w, "\nUp after %v. ", time.Since(start).Round(time.Second))
@@ -53,7 +57,7 @@ func up(ctx context.Context, w io.Writer, opts upOptions) error {
 
 // fill brings all that is in the cluster to the state of the checkout, and shows
 // that it works.
-func fill(ctx context.Context, w io.Writer, env environment, c *cluster.Cluster) error {
+func fill(ctx context.Context, w io.Writer, env environment, c *cluster.Cluster, asked string) error {
 	if err := linkKubectl(c); err != nil {
 		return err
 	}
@@ -63,13 +67,24 @@ func fill(ctx context.Context, w io.Writer, env environment, c *cluster.Cluster)
 	if err := c.Apply(ctx, env.sample()); err != nil {
 		return fmt.Errorf("apply the sample workload: %w", err)
 	}
-	if err := env.deploy(ctx, w, c); err != nil {
+	sink, err := chooseSink(c.Dir(), asked)
+	if err != nil {
+		return err
+	}
+	receiver, err := startSink(ctx, w, c, sink)
+	if err != nil {
+		return err
+	}
+	if err := env.deploy(ctx, w, c, receiver); err != nil {
 		return err
 	}
 	if err := waitForMetrics(ctx, w, c); err != nil {
 		return err
 	}
-	return show(ctx, w, c)
+	if err := show(ctx, w, c); err != nil || receiver == nil {
+		return err
+	}
+	return showSink(ctx, w, receiver)
 }
 
 // openOrStart takes over the cluster that runs, or starts one.
