@@ -187,6 +187,8 @@ type receiver struct {
 	node   string
 	source series.Source
 	target series.Labels
+	// claims is target for the volumes of claims.
+	claims series.Labels
 	// up and duration are series of our own; 0 where they are not wanted.
 	up, duration series.Handle
 	// last is the refs of the newest answer: all that are open, but our own.

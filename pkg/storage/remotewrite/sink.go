@@ -51,6 +51,7 @@ func (s *Sink) Receiver(node string, source series.Source) series.Receiver {
 	r := &receiver{sink: s, node: node, source: source}
 	if s.o.Target != nil {
 		r.target = s.o.Target(node, source).Clone()
+		r.claims = claimTarget(r.target)
 	}
 	r.up = s.open(r, series.Labels{{Name: series.NameLabel, Value: "up"}},
 		&series.Metadata{Family: "up", Type: series.Gauge, Help: "Whether the last scrape succeeded."})
@@ -61,7 +62,7 @@ func (s *Sink) Receiver(node string, source series.Source) series.Receiver {
 
 // open opens a series of a receiver.
 func (s *Sink) open(r *receiver, scraped series.Labels, meta *series.Metadata) series.Handle {
-	labels := scraped.AppendTarget(nil, r.target).AppendTarget(nil, s.o.External)
+	labels := scraped.AppendTarget(nil, r.targetOf(scraped)).AppendTarget(nil, s.o.External)
 	if s.o.Relabel != nil {
 		var keep bool
 		if labels, keep = s.o.Relabel(labels); !keep {
