@@ -37,7 +37,7 @@ func newCommand() *cobra.Command {
 			if err := o.validate(); err != nil {
 				return err
 			}
-			defer limitGarbage()()
+			defer paceGarbage()()
 			server, err := newServer(o)
 			if err != nil {
 				return err
