@@ -135,7 +135,7 @@ func Rows() []Row {
 			ID: "F16", What: "a receiver of remote-write hangs for an hour, then fails half of all requests",
 			Passes: "scrapes and answers p99 within 5 %, memory flat, the distinct samples received are all that were accepted less the counted drops",
 			Short:  []Test{{remoteWrite, "TestOutage"}, {remoteWrite, "TestEnd"}, {sending, "TestOrder"}, {sending, "TestRefused"}, {receivers, "TestDelivery"}},
-			Open:   "what scrapes and answers take beside it is measured by BenchmarkCommit in pkg/storage/remotewrite alone; no test hangs for an hour",
+			Open:   "what scrapes and answers take beside it is measured by `make bench` and BenchmarkCommit in pkg/storage/remotewrite, by no test; none hangs for an hour",
 		},
 		{
 			ID: "F17", What: "the queue's disk is full or read-only",

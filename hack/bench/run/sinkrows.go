@@ -25,14 +25,6 @@ const (
 // rows are those of remote-write, with the project's goals. What they are held
 // against is in the column of floors.
 func (f *sinkFigures) rows() []report.Row {
-	over := func(of, base values) []float64 {
-		with, ok1 := report.Median(of[steadyRSS])
-		without, ok2 := report.Median(base[steadyRSS])
-		if !ok1 || !ok2 {
-			return nil
-		}
-		return []float64{with - without}
-	}
 	row := func(name, unit string, ours, floor []float64, goal *report.Goal) report.Row {
 		return report.Row{Name: "remote-write: " + name, Unit: unit, Ours: ours, Floor: floor, Goal: goal}
 	}
@@ -43,17 +35,26 @@ func (f *sinkFigures) rows() []report.Row {
 		row("samples delivered as fast as they go, receiver on the same CPUs", "/s", f.alone[samplesPerSecond], nil, &report.Goal{Text: "≥ 500,000/s", Limit: 500_000, AtLeast: true}),
 		row("bytes a sample", "B", f.alone[bytesPerSample], nil, nil),
 		row(fmt.Sprintf("series of %d nodes, /metrics/resource", sinkNodes), "", f.resource[seriesShipped], nil, nil),
-		row("resident memory above a server without a sink, /metrics/resource", "MB", over(f.resource, none), nil, &report.Goal{Text: "≤ 30 MB", Limit: 30}),
+		row("resident memory of a server that ships them; floor: without a sink", "MB", f.resource[steadyRSS], none[steadyRSS], moreThanFloor(none[steadyRSS], 30)),
 		row("series of the same nodes with /metrics/cadvisor", "", f.cadvisor[seriesShipped], nil, nil),
 		row("CPU of scraping and shipping them, per million samples; floor: Prometheus' agent", "s", f.cadvisor[cpuPerMillion], f.agent[cpuPerMillion], timesFloor(f.agent[cpuPerMillion], 0.5)),
 		row("samples delivered in the window; floor: Prometheus' agent", "", f.cadvisor[delivered], f.agent[delivered], nil),
-		row("resident memory; floor: Prometheus' agent", "MB", f.cadvisor[steadyRSS], f.agent[steadyRSS], nil),
+		row("resident memory of scraping and shipping them; floor: Prometheus' agent", "MB", f.cadvisor[steadyRSS], f.agent[steadyRSS], nil),
 		row("a sample of a scrape in its consumers while the receiver hangs; floor: while it does not", "ns", hanging[tapPerSample], f.resource[tapPerSample], nil),
 		row("age of samples, p50, while the receiver hangs; floor: without a sink", "s", hanging[age50], none[age50], timesFloor(none[age50], 1.05)),
 		row("age of samples, p99, while the receiver hangs; floor: without a sink", "s", hanging[age99], none[age99], timesFloor(none[age99], 1.05)),
 		row("HPA's list, p50, while the receiver hangs; floor: without a sink", "ms", hanging[hpa50], none[hpa50], timesFloor(none[hpa50], 1.05)),
 		row("HPA's list, p99, while the receiver hangs; floor: without a sink", "ms", hanging[hpa99], none[hpa99], timesFloor(none[hpa99], 1.05)),
 	}
+}
+
+// moreThanFloor is the goal of at most so many MB more than a floor.
+func moreThanFloor(floor []float64, more float64) *report.Goal {
+	median, ok := report.Median(floor)
+	if !ok {
+		return nil
+	}
+	return &report.Goal{Text: fmt.Sprintf("≤ floor + %.0f MB", more), Limit: median + more}
 }
 
 // notes say how remote-write was measured.
