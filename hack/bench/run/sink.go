@@ -143,7 +143,12 @@ func (f *sinkFigures) beside(ctx context.Context, o Options, s *site, to countin
 		}
 	}()
 	for _, subject := range subjects {
-		if err := subject.start(ctx, o, s, to); err != nil {
+		if err := subject.start(o, s, to); err != nil {
+			return err
+		}
+	}
+	for _, subject := range subjects {
+		if err := subject.await(ctx); err != nil {
 			return err
 		}
 	}

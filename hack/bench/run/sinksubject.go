@@ -41,8 +41,8 @@ type sinkSubject struct {
 	server *server
 }
 
-// start starts the process and waits until it has read all nodes.
-func (j *sinkSubject) start(ctx context.Context, o Options, s *site, to counting.Remote) error {
+// start starts the process.
+func (j *sinkSubject) start(o Options, s *site, to counting.Remote) error {
 	if j.path == "" {
 		j.path = "/" + j.name
 	}
@@ -64,7 +64,15 @@ func (j *sinkSubject) start(ctx context.Context, o Options, s *site, to counting
 		return err
 	}
 	j.server, j.process = server, server.process
-	_, err = server.firstList(ctx)
+	return nil
+}
+
+// await waits until a server has read all nodes.
+func (j *sinkSubject) await(ctx context.Context) error {
+	if j.server == nil {
+		return nil
+	}
+	_, err := j.server.firstList(ctx)
 	return err
 }
 
