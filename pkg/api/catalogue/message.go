@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/internal/tally"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -60,7 +61,7 @@ func (r *request) noSuchObject(kind string) error {
 // noneOf is nil where there is a value, else how many objects matched, and why
 // none of them has one.
 func (r *request) noneOf(what string) error {
-	if r.matched > r.absent.total {
+	if r.matched > r.absent.Total() {
 		return nil
 	}
 	q := r.query
@@ -71,7 +72,7 @@ func (r *request) noneOf(what string) error {
 		if q.Namespace != "" {
 			fmt.Fprintf(&text, " in namespace %s", q.Namespace)
 		}
-		fmt.Fprintf(&text, ": %s%s", r.absent.entries[0].why, r.needs(&r.absent))
+		fmt.Fprintf(&text, ": %s%s", r.absent.First(), r.needs(&r.absent))
 		return &custommetrics.NotFound{Message: text.String()}
 	}
 	if q.Namespace != "" {
@@ -89,25 +90,25 @@ func (r *request) noneOf(what string) error {
 
 // noSum is nil where the namespace has a value, else why it has none.
 func (r *request) noSum(s *sum) error {
-	if r.absent.total == 0 {
+	if r.absent.Total() == 0 {
 		return nil
 	}
 	q := r.query
 	switch {
-	case s.missing.total > 0:
+	case s.missing.Total() > 0:
 		return notFound("no value of metric %s for namespace %s: %d of its %d running pods without one, and the sum of the others would be too small. %s",
-			q.Metric, q.Name, s.missing.total, s.pods, &s.missing)
+			q.Metric, q.Name, s.missing.Total(), s.pods, &s.missing)
 	case s.added == 0:
 		return notFound("no value of metric %s for namespace %s: none of its %d running pods has one. %s%s",
 			q.Metric, q.Name, s.pods, &s.leftOut, r.needs(&s.leftOut))
 	default:
-		return notFound("no value of metric %s for namespace %s: %s", q.Metric, q.Name, r.absent.entries[0].why)
+		return notFound("no value of metric %s for namespace %s: %s", q.Metric, q.Name, r.absent.First())
 	}
 }
 
 // needs is what a node must have for the metric, where that may be what lacks.
-func (r *request) needs(t *tally) string {
-	if r.metric.Needs == "" || !t.has(reason(storage.NotGiven)) {
+func (r *request) needs(t *tally.Tally[reason]) string {
+	if r.metric.Needs == "" || !t.Has(reason(storage.NotGiven)) {
 		return ""
 	}
 	return fmt.Sprintf("; the metric needs %s", r.metric.Needs)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/internal/tally"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
@@ -58,7 +59,7 @@ type sum struct {
 	pods, added int
 	// missing says why there is no sum: pods that ought to be in it. leftOut is
 	// the others that are not.
-	missing, leftOut tally
+	missing, leftOut tally.Tally[reason]
 }
 
 // addToSum adds a pod to the sum of its namespace.
@@ -69,9 +70,9 @@ func (r *request) addToSum(s *sum, pod *objects.Pod) {
 	case why == present:
 		s.add(&t)
 	case why.lasting() || pod.Terminating || pod.Started > r.at-storage.MillisIn(settledAge):
-		s.leftOut.add(why, pod.Name)
+		s.leftOut.Add(why, pod.Name)
 	default:
-		s.missing.add(why, pod.Name)
+		s.missing.Add(why, pod.Name)
 	}
 }
 
@@ -88,10 +89,10 @@ func (s *sum) add(t *term) {
 // none into the tally.
 func (r *request) addSum(name string, s *sum) {
 	switch {
-	case s.missing.total > 0:
-		r.absent.add(s.missing.entries[0].why, name)
+	case s.missing.Total() > 0:
+		r.absent.Add(s.missing.First(), name)
 	case s.added == 0:
-		r.absent.add(s.leftOut.entries[0].why, name)
+		r.absent.Add(s.leftOut.First(), name)
 	default:
 		t := s.term
 		if !r.metric.Pods.isQuotient() {

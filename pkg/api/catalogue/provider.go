@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/internal/tally"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/input"
@@ -201,7 +202,7 @@ func (p *Provider) answer(metric *Metric, q *custommetrics.Query, a *custommetri
 		a.Kind = "Pod"
 		err = r.answerPods()
 	}
-	return r.absent.has(reason(storage.NotCollected)), err
+	return r.absent.Has(reason(storage.NotCollected)), err
 }
 
 // request is one pass over the objects that a query asks for.
@@ -214,7 +215,7 @@ type request struct {
 	// matched is how many objects the query selects; absent says why some of
 	// them have no value.
 	matched int
-	absent  tally
+	absent  tally.Tally[reason]
 }
 
 // add puts the value of one object into the answer, or the reason why there is
@@ -227,7 +228,7 @@ func (r *request) add(namespace, name string, t term, why reason) {
 		}
 	}
 	if !ok {
-		r.absent.add(why, name)
+		r.absent.Add(why, name)
 		return
 	}
 	r.answer.Values = append(r.answer.Values, custommetrics.Value{

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/internal/tally"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
 )
 
@@ -24,7 +25,7 @@ type request struct {
 	// matched is how many objects the query selects; absent says why some have no
 	// value, and result is what it was looked for in at last.
 	matched int
-	absent  tally
+	absent  tally.Tally[reason]
 	result  *Result
 }
 
@@ -47,7 +48,7 @@ func (r *request) add(namespace, evaluated, name string) {
 	r.matched++
 	v, why := r.rule.valueFor(r.result, evaluated, name, r.query.MetricSelector)
 	if why != present {
-		r.absent.add(why, name)
+		r.absent.Add(why, name)
 		return
 	}
 	r.answer.Values = append(r.answer.Values, custommetrics.Value{

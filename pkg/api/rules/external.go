@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/internal/tally"
 )
 
 // External is custommetrics.ExternalProvider's. Where a metric is not visible, it
@@ -42,7 +43,7 @@ func (c *Compiled) external(result *Result, q *custommetrics.ExternalQuery) ([]c
 		return nil, notFound("no value of external metric %s in namespace %s: its rule could not be evaluated: %v", q.Metric, q.Namespace, result.Err)
 	}
 	var values []custommetrics.ExternalValue
-	var absent tally
+	var absent tally.Tally[reason]
 	for i := range result.Elements {
 		e := &result.Elements[i]
 		if !q.Selector.Empty() && !q.Selector.Matches(labelSet{e.Labels}) {
@@ -50,14 +51,14 @@ func (c *Compiled) external(result *Result, q *custommetrics.ExternalQuery) ([]c
 		}
 		v, why := c.valueOf(e)
 		if why != present {
-			absent.add(why, e.Labels.String())
+			absent.Add(why, e.Labels.String())
 			continue
 		}
 		values = append(values, custommetrics.ExternalValue{Labels: e.Labels.Map(), Time: v.time, Window: c.window, Milli: v.milli})
 	}
 	lacks := len(result.missing.inputs) > 0 && c.rule.omitsMissing()
 	switch {
-	case absent.total > 0 || lacks:
+	case absent.Total() > 0 || lacks:
 		return nil, c.externalIncomplete(result, q, len(values), &absent)
 	case len(values) > 0:
 		return values, nil

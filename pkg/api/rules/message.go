@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/internal/tally"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -53,7 +54,7 @@ func (r *request) notEvaluated(namespace string) error {
 // noneOf is nil where there is a value, else how many objects matched, and why none
 // of them has one.
 func (r *request) noneOf(what string) error {
-	if r.matched > r.absent.total {
+	if r.matched > r.absent.Total() {
 		return nil
 	}
 	q := r.query
@@ -67,7 +68,7 @@ func (r *request) noneOf(what string) error {
 	}
 	switch {
 	case q.Name != custommetrics.AllObjects:
-		fmt.Fprintf(&text, ": %s", r.absent.entries[0].why)
+		fmt.Fprintf(&text, ": %s", r.absent.First())
 	default:
 		fmt.Fprintf(&text, ": %d %s", r.matched, plural(what, r.matched))
 		if !q.Selector.Empty() {
@@ -77,7 +78,7 @@ func (r *request) noneOf(what string) error {
 			fmt.Fprintf(&text, ", none of which has a fresh value. %s", &r.absent)
 		}
 	}
-	if r.absent.has(otherLabels) {
+	if r.absent.Has(otherLabels) {
 		fmt.Fprintf(&text, "; the metric's selector is %q", q.MetricSelector)
 	}
 	if r.result != nil {
@@ -107,17 +108,17 @@ func (c *Compiled) background(result *Result, since storage.Millis) string {
 // describe is the inputs by their reasons: "3: its node has not answered (such as
 // web-1)".
 func (a *attribution) describe() string {
-	var t tally
+	var t tally.Tally[reason]
 	for i := range a.inputs {
-		t.add(a.inputs[i].why, a.inputs[i].subject)
+		t.Add(a.inputs[i].why, a.inputs[i].subject)
 	}
 	return t.String()
 }
 
-func (c *Compiled) externalIncomplete(result *Result, q *custommetrics.ExternalQuery, values int, absent *tally) error {
+func (c *Compiled) externalIncomplete(result *Result, q *custommetrics.ExternalQuery, values int, absent *tally.Tally[reason]) error {
 	text := fmt.Sprintf("no value of external metric %s in namespace %s: a sum of what there is would not be right", q.Metric, q.Namespace)
-	if absent.total > 0 {
-		text += fmt.Sprintf(", because %d of %d results with selector %q have no value. %s", absent.total, absent.total+values, q.Selector, absent)
+	if absent.Total() > 0 {
+		text += fmt.Sprintf(", because %d of %d results with selector %q have no value. %s", absent.Total(), absent.Total()+values, q.Selector, absent)
 	}
 	return notFound("%s%s", text, c.background(result, 0))
 }
