@@ -17,10 +17,6 @@ import (
 // What is here is read by people in `kubectl describe hpa`: each message stands
 // for itself, says what was asked for, and what to do where that is known.
 
-func notFound(format string, args ...any) error {
-	return &custommetrics.NotFound{Message: fmt.Sprintf(format, args...)}
-}
-
 func (p *Provider) noSuchMetric(q *custommetrics.Query) error {
 	text := fmt.Sprintf("there is no metric %s", q.Metric)
 	if near := p.nearest(q.Metric); near != "" {
@@ -30,31 +26,31 @@ func (p *Provider) noSuchMetric(q *custommetrics.Query) error {
 }
 
 func noSuchResource(q *custommetrics.Query, m *Metric) error {
-	return notFound("%s have no metric %s; %s have", q.Resource, q.Metric, strings.Join(m.Resources(), " and "))
+	return custommetrics.NotFoundf("%s have no metric %s; %s have", q.Resource, q.Metric, strings.Join(m.Resources(), " and "))
 }
 
 func hasNoLabels(q *custommetrics.Query) error {
-	return notFound("metric %s has no labels, so the metric selector %q matches nothing: leave it out; to choose pods, use the other selector",
+	return custommetrics.NotFoundf("metric %s has no labels, so the metric selector %q matches nothing: leave it out; to choose pods, use the other selector",
 		q.Metric, q.MetricSelector)
 }
 
 func nodesHaveNoNamespace(q *custommetrics.Query) error {
-	return notFound("nodes are in no namespace, so metric %s of node %s cannot be asked for in namespace %s, which is what an HPA does", q.Metric, q.Name, q.Namespace)
+	return custommetrics.NotFoundf("nodes are in no namespace, so metric %s of node %s cannot be asked for in namespace %s, which is what an HPA does", q.Metric, q.Name, q.Namespace)
 }
 
 func namespacesHaveNoLabels(q *custommetrics.Query) error {
-	return notFound("namespaces cannot be selected by labels (%q) for metric %s: ask for one by its name, or for all", q.Selector, q.Metric)
+	return custommetrics.NotFoundf("namespaces cannot be selected by labels (%q) for metric %s: ask for one by its name, or for all", q.Selector, q.Metric)
 }
 
 // noSuchObject is that the one object that was asked for is not there.
 func (r *request) noSuchObject(kind string) error {
 	switch q := r.query; kind {
 	case "pod":
-		return notFound("no value of metric %s: no pod %s runs in namespace %s", q.Metric, q.Name, q.Namespace)
+		return custommetrics.NotFoundf("no value of metric %s: no pod %s runs in namespace %s", q.Metric, q.Name, q.Namespace)
 	case "namespace":
-		return notFound("no value of metric %s: no pod runs in namespace %s", q.Metric, q.Name)
+		return custommetrics.NotFoundf("no value of metric %s: no pod runs in namespace %s", q.Metric, q.Name)
 	default:
-		return notFound("no value of metric %s: there is no %s %s, or it is not among those that are scraped", q.Metric, kind, q.Name)
+		return custommetrics.NotFoundf("no value of metric %s: there is no %s %s, or it is not among those that are scraped", q.Metric, kind, q.Name)
 	}
 }
 
@@ -96,13 +92,13 @@ func (r *request) noSum(s *sum) error {
 	q := r.query
 	switch {
 	case s.missing.Total() > 0:
-		return notFound("no value of metric %s for namespace %s: %d of its %d running pods without one, and the sum of the others would be too small. %s",
+		return custommetrics.NotFoundf("no value of metric %s for namespace %s: %d of its %d running pods without one, and the sum of the others would be too small. %s",
 			q.Metric, q.Name, s.missing.Total(), s.pods, &s.missing)
 	case s.added == 0:
-		return notFound("no value of metric %s for namespace %s: none of its %d running pods has one. %s%s",
+		return custommetrics.NotFoundf("no value of metric %s for namespace %s: none of its %d running pods has one. %s%s",
 			q.Metric, q.Name, s.pods, &s.leftOut, r.needs(&s.leftOut))
 	default:
-		return notFound("no value of metric %s for namespace %s: %s", q.Metric, q.Name, r.absent.First())
+		return custommetrics.NotFoundf("no value of metric %s for namespace %s: %s", q.Metric, q.Name, r.absent.First())
 	}
 }
 

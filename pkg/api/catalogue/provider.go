@@ -120,7 +120,7 @@ func (p *Provider) Custom(ctx context.Context, q *custommetrics.Query, a *custom
 	}
 	inputs := metric.inputsOf(q.Resource.Resource)
 	if inputs&p.options.Off != 0 {
-		return notFound("no value of metric %s: it is not collected, because %s", q.Metric, p.options.OffBecause)
+		return custommetrics.NotFoundf("no value of metric %s: it is not collected, because %s", q.Metric, p.options.OffBecause)
 	}
 	began := p.options.Demand.ask(inputs, time.Now())
 	deadline := began.Add(firstWait)

@@ -5,6 +5,7 @@ package custommetrics
 
 import (
 	"context"
+	"fmt"
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -143,3 +144,8 @@ type NotFound struct {
 
 // Error implements error.
 func (e *NotFound) Error() string { return e.Message }
+
+// NotFoundf is a *NotFound with a message that is formatted as fmt.Sprintf does.
+func NotFoundf(format string, args ...any) error {
+	return &NotFound{Message: fmt.Sprintf(format, args...)}
+}

@@ -61,7 +61,7 @@ func (r *request) answerPods(ctx context.Context) error {
 	q, pods := r.query, r.provider.options.Pods
 	if q.Name != custommetrics.AllObjects {
 		if _, ok := pods.Get(q.Namespace, q.Name); !ok {
-			return notFound("no value of metric %s: no pod %s runs in namespace %s", q.Metric, q.Name, q.Namespace)
+			return custommetrics.NotFoundf("no value of metric %s: no pod %s runs in namespace %s", q.Metric, q.Name, q.Namespace)
 		}
 		if err := r.evaluate(ctx, q.Namespace); err != nil {
 			return err
@@ -95,14 +95,14 @@ func (r *request) answerPods(ctx context.Context) error {
 func (r *request) answerNodes(ctx context.Context) error {
 	q, nodes := r.query, r.provider.options.Nodes
 	if q.Namespace != "" {
-		return notFound("nodes are in no namespace, so metric %s of node %s cannot be asked for in namespace %s, which is what an HPA does", q.Metric, q.Name, q.Namespace)
+		return custommetrics.NotFoundf("nodes are in no namespace, so metric %s of node %s cannot be asked for in namespace %s, which is what an HPA does", q.Metric, q.Name, q.Namespace)
 	}
 	if err := r.evaluate(ctx, ""); err != nil {
 		return err
 	}
 	if q.Name != custommetrics.AllObjects {
 		if _, ok := nodes.Get(q.Name); !ok {
-			return notFound("no value of metric %s: there is no node %s, or it is not among those that are scraped", q.Metric, q.Name)
+			return custommetrics.NotFoundf("no value of metric %s: there is no node %s, or it is not among those that are scraped", q.Metric, q.Name)
 		}
 		r.add("", "", q.Name)
 		return r.noneOf("node")
@@ -120,7 +120,7 @@ func (r *request) answerNodes(ctx context.Context) error {
 func (r *request) answerNamespace(ctx context.Context) error {
 	q := r.query
 	if q.Name == custommetrics.AllObjects {
-		return notFound("metric %s is of one namespace at a time: it is at .../namespaces/{namespace}/metrics/%s", q.Metric, q.Metric)
+		return custommetrics.NotFoundf("metric %s is of one namespace at a time: it is at .../namespaces/{namespace}/metrics/%s", q.Metric, q.Metric)
 	}
 	if err := r.evaluate(ctx, q.Name); err != nil {
 		return err
@@ -135,9 +135,9 @@ func (r *request) answerObjects(ctx context.Context) error {
 	q := r.query
 	switch {
 	case q.Namespace == "":
-		return notFound("metric %s of %s is of one namespace at a time: it is at .../namespaces/{namespace}/%s/%s/%s", q.Metric, q.Resource, q.Resource, q.Name, q.Metric)
+		return custommetrics.NotFoundf("metric %s of %s is of one namespace at a time: it is at .../namespaces/{namespace}/%s/%s/%s", q.Metric, q.Resource, q.Resource, q.Name, q.Metric)
 	case !q.Selector.Empty():
-		return notFound("%s cannot be selected by labels (%q) for metric %s, which is of a rule: ask for one by its name, or for all", q.Resource, q.Selector, q.Metric)
+		return custommetrics.NotFoundf("%s cannot be selected by labels (%q) for metric %s, which is of a rule: ask for one by its name, or for all", q.Resource, q.Selector, q.Metric)
 	}
 	if err := r.evaluate(ctx, q.Namespace); err != nil {
 		return err

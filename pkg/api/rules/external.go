@@ -30,17 +30,17 @@ func (p *Provider) External(ctx context.Context, q *custommetrics.ExternalQuery)
 	for i := range f.refusedExternal {
 		refused := &Compiled{rule: f.refusedExternal[i].rule}
 		if refused.rule.Name == q.Metric && refused.VisibleIn(q.Namespace) {
-			return nil, notFound("there is no external metric %s in namespace %s: its rule is not in force: %v", q.Metric, q.Namespace, f.refusedExternal[i].err)
+			return nil, custommetrics.NotFoundf("there is no external metric %s in namespace %s: its rule is not in force: %v", q.Metric, q.Namespace, f.refusedExternal[i].err)
 		}
 	}
-	return nil, notFound("there is no external metric %s in namespace %s", q.Metric, q.Namespace)
+	return nil, custommetrics.NotFoundf("there is no external metric %s in namespace %s", q.Metric, q.Namespace)
 }
 
 // external is the values of a result that a query selects. An HPA adds them up, so
 // it is all of them or none.
 func (c *Compiled) external(result *Result, q *custommetrics.ExternalQuery) ([]custommetrics.ExternalValue, error) {
 	if result.Err != nil {
-		return nil, notFound("no value of external metric %s in namespace %s: its rule could not be evaluated: %v", q.Metric, q.Namespace, result.Err)
+		return nil, custommetrics.NotFoundf("no value of external metric %s in namespace %s: its rule could not be evaluated: %v", q.Metric, q.Namespace, result.Err)
 	}
 	var values []custommetrics.ExternalValue
 	var absent tally.Tally[reason]

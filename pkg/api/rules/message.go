@@ -17,17 +17,13 @@ import (
 // What is here is read by people in `kubectl describe hpa`: each message stands for
 // itself, says what was asked for, and what to do where that is known.
 
-func notFound(format string, args ...any) error {
-	return &custommetrics.NotFound{Message: fmt.Sprintf(format, args...)}
-}
-
 // omitsMissing is whether a value that lacks samples is left out.
 func (r *Rule) omitsMissing() bool { return r.OnMissing == "" || r.OnMissing == Omit }
 
 // noRule is that no rule in force has the metric of the resource.
 func (f *inForce) noRule(q *custommetrics.Query) error {
 	if err := f.refused[q.Metric]; err != nil {
-		return notFound("there is no metric %s: its rule is not in force: %v", q.Metric, err)
+		return custommetrics.NotFoundf("there is no metric %s: its rule is not in force: %v", q.Metric, err)
 	}
 	var resources []string
 	for key := range f.custom {
@@ -37,9 +33,9 @@ func (f *inForce) noRule(q *custommetrics.Query) error {
 	}
 	if len(resources) > 0 {
 		slices.Sort(resources)
-		return notFound("%s have no metric %s; its rule is about %s", q.Resource, q.Metric, strings.Join(resources, " and "))
+		return custommetrics.NotFoundf("%s have no metric %s; its rule is about %s", q.Resource, q.Metric, strings.Join(resources, " and "))
 	}
-	return notFound("there is no metric %s", q.Metric)
+	return custommetrics.NotFoundf("there is no metric %s", q.Metric)
 }
 
 // notEvaluated is that there is no result for a namespace at all.
@@ -48,7 +44,7 @@ func (r *request) notEvaluated(namespace string) error {
 	if namespace != "" {
 		where = " in namespace " + namespace
 	}
-	return notFound("no value of metric %s%s: its rule could not be evaluated: %v", r.query.Metric, where, r.result.Err)
+	return custommetrics.NotFoundf("no value of metric %s%s: its rule could not be evaluated: %v", r.query.Metric, where, r.result.Err)
 }
 
 // noneOf is nil where there is a value, else how many objects matched, and why none
@@ -120,11 +116,11 @@ func (c *Compiled) externalIncomplete(result *Result, q *custommetrics.ExternalQ
 	if absent.Total() > 0 {
 		text += fmt.Sprintf(", because %d of %d results with selector %q have no value. %s", absent.Total(), absent.Total()+values, q.Selector, absent)
 	}
-	return notFound("%s%s", text, c.background(result, 0))
+	return custommetrics.NotFoundf("%s%s", text, c.background(result, 0))
 }
 
 func (c *Compiled) externalNone(result *Result, q *custommetrics.ExternalQuery) error {
-	return notFound("no value of external metric %s in namespace %s: its rule has %d results, none of which selector %q matches%s",
+	return custommetrics.NotFoundf("no value of external metric %s in namespace %s: its rule has %d results, none of which selector %q matches%s",
 		q.Metric, q.Namespace, len(result.Elements), q.Selector, c.background(result, 0))
 }
 
