@@ -28,6 +28,8 @@ type Samples interface {
 	// Answered is when a node's source last gave an answer, by our clock; 0 is not
 	// yet.
 	Answered(node string, source series.Source) storage.Millis
+	// Offset is what has to be added to times by a node's clock to make them ours.
+	Offset(node string) storage.Millis
 	// Shortfall is what Select lacks for want of memory.
 	Shortfall(namespace, name string) series.Shortfall
 }
@@ -53,11 +55,14 @@ type reading struct {
 	missing attribution
 	// empty is the names of which there was no series at all.
 	empty []string
-	// lastPod is the pod of the series before: those of one follow upon each other.
-	lastPod struct {
-		namespace, name string
-		pod             *objects.Pod
-	}
+	// known is the pods that were looked for, each as it was the first time: no two
+	// selectors see different pods by one name. place is where they are in it, and
+	// last the one of the series before, since those of one follow upon each other.
+	known []knownPod
+	place map[podName]int
+	last  int
+	// selections is how many selectors have been read.
+	selections int
 }
 
 var _ promstorage.Queryable = (*reading)(nil)
@@ -97,6 +102,7 @@ const staleReach = 5 * 60_000
 
 // read puts what a selector matches into set.
 func (r *reading) read(ctx context.Context, set *seriesSet, hints *promstorage.SelectHints, matchers []*labels.Matcher) {
+	r.selections++
 	s := newSelection(r, hints, matchers)
 	match := func(l series.Labels) bool {
 		return matches(matchers, l) && (!s.onePath || l.Get(pathLabel) == s.path)
@@ -118,21 +124,56 @@ func (r *reading) read(ctx context.Context, set *seriesSet, hints *promstorage.S
 // volumeStats is what series begin with that are of a namespace and of no pod.
 const volumeStats = "kubelet_volume_stats_"
 
-// podOf is the pod that a series is about; nil is none. known is false where the
-// series is not believed: of a pod that does not run, or not on the node that says
-// so, or, in a namespace, of nothing that is in one.
-func (r *reading) podOf(l series.Labels) (pod *objects.Pod, known bool) {
+// podName is which pod a series is about.
+type podName struct{ namespace, name string }
+
+// knownPod is a pod as one evaluation sees it.
+type knownPod struct {
+	podName
+	// pod is nil where none of that name runs.
+	pod *objects.Pod
+	// began is when it began, by our clock; 0 is unknown. What is older is of
+	// another that had its name.
+	began storage.Millis
+	// seenBy is the number of the newest selector that has a series of it, fresh or
+	// not.
+	seenBy int
+}
+
+// podOf is the pod that a series is about; nil is none. believed is false where the
+// series is not: of a pod that does not run, or not on the node that says so, or, in
+// a namespace, of nothing that is in one.
+func (r *reading) podOf(l series.Labels) (known *knownPod, believed bool) {
 	name := l.Get(podLabel)
 	if name == "" {
 		return nil, r.namespace == "" || strings.HasPrefix(l.Get(series.NameLabel), volumeStats)
 	}
-	namespace := l.Get(namespaceLabel)
-	if last := &r.lastPod; last.name != name || last.namespace != namespace {
-		last.name, last.namespace = name, namespace
-		last.pod, _ = r.pods.Get(namespace, name)
+	key := podName{l.Get(namespaceLabel), name}
+	if r.last >= len(r.known) || r.known[r.last].podName != key {
+		r.last = r.placeOf(key, nil)
 	}
-	pod = r.lastPod.pod
-	return pod, pod != nil && pod.Node == l.Get(nodeLabel)
+	known = &r.known[r.last]
+	return known, known.pod != nil && known.pod.Node == l.Get(nodeLabel)
+}
+
+// placeOf is where a pod is in known, looked for unless it is given.
+func (r *reading) placeOf(key podName, pod *objects.Pod) int {
+	if i, ok := r.place[key]; ok {
+		return i
+	}
+	known := knownPod{podName: key, pod: pod}
+	if pod == nil {
+		known.pod, _ = r.pods.Get(key.namespace, key.name)
+	}
+	if known.pod != nil && known.pod.Started != 0 {
+		known.began = known.pod.Started + r.samples.Offset(known.pod.Node)
+	}
+	if r.place == nil {
+		r.place = map[podName]int{}
+	}
+	r.place[key] = len(r.known)
+	r.known = append(r.known, known)
+	return len(r.known) - 1
 }
 
 // labelsOf is the labels of a series for the engine, with the derived ones.

@@ -37,16 +37,15 @@ type selection struct {
 	// old, until all are known.
 	fresh []series.Labels
 	stale []staleSeries
-	// seen is the pods with a series, fresh or not.
-	seen map[*objects.Pod]bool
-	key  []byte
+	key   []byte
 }
 
 type staleSeries struct {
 	own    series.Labels
 	labels labels.Labels
-	pod    *objects.Pod
-	why    reason
+	// place is where its pod is in known; -1 is that it has none.
+	place int
+	why   reason
 }
 
 func newSelection(r *reading, hints *promstorage.SelectHints, matchers []*labels.Matcher) *selection {
@@ -55,7 +54,6 @@ func newSelection(r *reading, hints *promstorage.SelectHints, matchers []*labels
 		from:    storage.Millis(hints.Start),
 		to:      storage.Millis(hints.End),
 		two:     hints.Range > 0 && needsTwo(hints.Func),
-		seen:    map[*objects.Pod]bool{},
 	}
 	var paths []*labels.Matcher
 	for _, m := range matchers {
@@ -86,14 +84,21 @@ func needsTwo(function string) bool {
 
 // add takes in one series.
 func (s *selection) add(set *seriesSet, p *series.Points) {
-	pod, known := s.podOf(p.Labels)
-	if !known {
+	known, believed := s.podOf(p.Labels)
+	if !believed {
 		return
+	}
+	place, began, pod := -1, storage.Millis(0), (*objects.Pod)(nil)
+	if known != nil {
+		place, began, pod = s.last, known.began, known.pod
 	}
 	n := len(p.Times)
 	newest, ended := p.Times[n-1], series.IsStaleMarker(p.Values[n-1])
-	if newest < s.at-s.maxAge && ended {
+	switch {
+	case newest < s.at-s.maxAge && ended:
 		return // It was gone by then: nothing is missing.
+	case newest < began:
+		return // It is of a pod before this one, which had its name.
 	}
 	own := s.labelsOf(p.Labels, pod)
 	for _, m := range s.derived {
@@ -101,22 +106,22 @@ func (s *selection) add(set *seriesSet, p *series.Points) {
 			return
 		}
 	}
-	if pod != nil {
-		s.seen[pod] = true
+	if known != nil {
+		known.seenBy = s.selections
 	}
 	if newest < s.at-s.maxAge {
-		s.stale = append(s.stale, staleSeries{p.Labels, own, pod, tooOld})
+		s.stale = append(s.stale, staleSeries{p.Labels, own, place, tooOld})
 		return
 	}
-	first, _ := slices.BinarySearch(p.Times, s.from)
+	first, _ := slices.BinarySearch(p.Times, max(s.from, began))
 	end, _ := slices.BinarySearch(p.Times, s.to+1)
 	used := end - first
 	if ended && end == n && used > 0 {
 		used--
 	}
 	if used <= 0 {
-		if !ended && pod != nil && pod.Started < s.from {
-			s.stale = append(s.stale, staleSeries{p.Labels, own, pod, noneThen})
+		if !ended && pod != nil && began < s.from {
+			s.stale = append(s.stale, staleSeries{p.Labels, own, place, noneThen})
 		}
 		return
 	}
@@ -125,7 +130,7 @@ func (s *selection) add(set *seriesSet, p *series.Points) {
 		return
 	}
 	if s.two && used < 2 && !ended {
-		s.stale = append(s.stale, staleSeries{p.Labels, own, pod, oneSample})
+		s.stale = append(s.stale, staleSeries{p.Labels, own, place, oneSample})
 	} else {
 		s.fresh = append(s.fresh, p.Labels)
 		s.used.add(own, newest)
@@ -161,7 +166,7 @@ func (s *selection) missPods(matchers []*labels.Matcher) {
 			}
 		}
 		stale := &s.stale[i]
-		if runs[s.runKey(stale.own)] || stale.pod != nil && !waitsFor(stale.pod, stale.labels.Get(containerLabel), s.at) {
+		if runs[s.runKey(stale.own)] || stale.place >= 0 && !s.known[stale.place].oughtToHave(stale.labels.Get(containerLabel), s.at) {
 			continue
 		}
 		s.missing.addMissing(stale.labels, stale.why, subjectOf(stale.labels))
@@ -170,17 +175,19 @@ func (s *selection) missPods(matchers []*labels.Matcher) {
 		return // A node that does not answer has no value, and that is all.
 	}
 	for pod := range s.pods.All(s.namespace) {
-		if s.seen[pod] || !waitsFor(pod, "", s.at) || s.answered(pod.Node) || !s.mayMatch(matchers, pod) {
+		known := &s.known[s.placeOf(podName{pod.Namespace, pod.Name}, pod)]
+		if known.seenBy == s.selections || known.pod == nil || !known.oughtToHave("", s.at) || s.answered(known) || !s.mayMatch(matchers, known.pod) {
 			continue
 		}
-		s.missing.addMissing(s.builder.Labels(), noAnswer, pod.Name)
+		s.missing.addMissing(s.builder.Labels(), noAnswer, known.name)
 	}
 }
 
-// waitsFor is whether a pod, or its container if one is named, ought to have
-// samples.
-func waitsFor(pod *objects.Pod, container string, at storage.Millis) bool {
-	if pod.Terminating || pod.Started > at-storage.MillisIn(settledAge) {
+// oughtToHave is whether a pod, or its container if one is named, ought to have
+// samples: the sum of others would lack them.
+func (k *knownPod) oughtToHave(container string, at storage.Millis) bool {
+	pod := k.pod
+	if pod.Terminating || k.began > at-storage.MillisIn(settledAge) {
 		return false
 	}
 	if container == "" || container == "POD" {
@@ -194,11 +201,11 @@ func waitsFor(pod *objects.Pod, container string, at storage.Millis) bool {
 	return pod.HasRunning()
 }
 
-// answered is whether a node has answered lately, and since its series have been
-// selected: a pod that it said nothing of then has none.
-func (s *selection) answered(node string) bool {
+// answered is whether a pod's node has answered lately, since its series have been
+// selected, and since the pod began: if it said nothing of the pod then, it has none.
+func (s *selection) answered(known *knownPod) bool {
 	for source := range series.Sources {
-		if s.sources.Has(source) && s.samples.Answered(node, source) < max(1, s.at-s.maxAge, s.since) {
+		if s.sources.Has(source) && s.samples.Answered(known.pod.Node, source) < max(1, s.at-s.maxAge, s.since, known.began) {
 			return false
 		}
 	}

@@ -34,6 +34,8 @@ type world struct {
 	recent   *series.Recent
 	provider *Provider
 	feeds    map[string]*feed
+	// offset is how far the nodes' clocks are behind ours.
+	offset storage.Millis
 }
 
 // feed plays the decoder of one source of a node.
@@ -130,7 +132,7 @@ func (w *world) answer(node string, source series.Source, lines ...string) {
 		clear(f.handles)
 	}
 	now := storage.MillisOf(time.Now())
-	batch := &series.Batch{Node: node, Source: source, Sent: now, Received: now}
+	batch := &series.Batch{Node: node, Source: source, Sent: now, Received: now, Offset: w.offset}
 	seen := map[string]bool{}
 	for _, line := range lines {
 		l, value, age := parseLine(w.t, line)
@@ -146,7 +148,7 @@ func (w *world) answer(node string, source series.Source, lines ...string) {
 		seen[id] = true
 		if handle != 0 {
 			batch.Handles = append(batch.Handles, handle)
-			batch.Times = append(batch.Times, now-storage.MillisIn(age))
+			batch.Times = append(batch.Times, now-storage.MillisIn(age)-w.offset)
 			batch.Values = append(batch.Values, value)
 		}
 	}

@@ -24,6 +24,8 @@ type answerKey struct {
 type answer struct {
 	key answerKey
 	at  atomic.Int64 // storage.Millis
+	// offset is what had to be added to the node's times then, in milliseconds.
+	offset atomic.Int64
 }
 
 // of is a place for the answers of a source that begins to be read.
@@ -49,4 +51,18 @@ func (r *Recent) Answered(node string, source Source) storage.Millis {
 		panic("BUG: what answered is no answer")
 	}
 	return storage.Millis(newest.at.Load())
+}
+
+// Offset is what has to be added to times by a node's clock to make them ours, as
+// its newest answer has it; 0 where it has given none.
+func (r *Recent) Offset(node string) storage.Millis {
+	var newest, offset int64
+	for source := range Sources {
+		if found, ok := r.answers.byTarget.Load(answerKey{node, source}); ok {
+			if a, _ := found.(*answer); a.at.Load() > newest {
+				newest, offset = a.at.Load(), a.offset.Load()
+			}
+		}
+	}
+	return storage.Millis(offset)
 }

@@ -121,6 +121,9 @@ func TestRecent(t *testing.T) {
 	if got := r.Answered("n", Cadvisor); got != 130_000 || r.Answered("n", Resource) != 0 || r.Answered("m", Cadvisor) != 0 {
 		t.Errorf("answered at %v", got)
 	}
+	if r.Offset("n") != 5 || r.Offset("m") != 0 {
+		t.Errorf("the node's clock is %d ms behind", r.Offset("n"))
+	}
 
 	// It comes back, as the same series.
 	f.answer(145_000, 5, sample{"rx", "a", "p", 129_000, 5}, sample{"rx", "b", "q", 144_000, 1})

@@ -140,6 +140,7 @@ func (c *recentReceiver) Commit(b *Batch, gone []Handle) {
 	if len(gone) > 0 || len(c.left) > 0 {
 		c.close(gone, b.Sent)
 	}
+	c.answer.offset.Store(int64(b.Offset))
 	c.answer.at.Store(int64(b.Received))
 	r.sweep(b.Received)
 }
