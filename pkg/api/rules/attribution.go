@@ -4,6 +4,9 @@
 package rules
 
 import (
+	"encoding/binary"
+	"slices"
+
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
@@ -17,11 +20,21 @@ import (
 type attribution struct {
 	inputs []input
 	// grouped is the inputs by the values of the labels in names, as far as they
-	// have them: by which they have, and by the values. It is made for results that
-	// have just these labels.
+	// have them: by which they have, a bit for each, and by the values. masks is all
+	// that they have. It is made for results that have just these labels.
 	names   []string
-	grouped map[uint64]map[string]inputGroup
+	masks   []uint64
+	grouped map[string]inputGroup
+	isMade  bool
 	key     []byte
+}
+
+// reset empties it, and keeps its memory.
+func (a *attribution) reset() {
+	clear(a.inputs)
+	clear(a.names)
+	clear(a.grouped)
+	*a = attribution{inputs: a.inputs[:0], names: a.names[:0], masks: a.masks[:0], grouped: a.grouped, key: a.key[:0]}
 }
 
 // input is one thing that was read, or that ought to have been.
@@ -57,8 +70,8 @@ func (a *attribution) of(result labels.Labels) (group inputGroup) {
 	if !a.isFor(result) {
 		a.group(result)
 	}
-	for has, groups := range a.grouped {
-		if g, ok := groups[string(a.project(result, has))]; ok {
+	for _, has := range a.masks {
+		if g, ok := a.grouped[string(a.project(result, has))]; ok {
 			group.merge(g)
 		}
 	}
@@ -85,7 +98,7 @@ func (g *inputGroup) merge(other inputGroup) {
 
 // isFor is whether the inputs are grouped by the labels of result.
 func (a *attribution) isFor(result labels.Labels) bool {
-	if a.grouped == nil {
+	if !a.isMade {
 		return false
 	}
 	i, same := 0, true
@@ -109,7 +122,10 @@ func (a *attribution) group(result labels.Labels) {
 			a.names = append(a.names, l.Name)
 		}
 	})
-	a.grouped = map[uint64]map[string]inputGroup{}
+	if a.masks, a.isMade = a.masks[:0], true; a.grouped == nil {
+		a.grouped = map[string]inputGroup{}
+	}
+	clear(a.grouped)
 	for i := range a.inputs {
 		has := uint64(0)
 		for n, name := range a.names {
@@ -117,22 +133,22 @@ func (a *attribution) group(result labels.Labels) {
 				has |= 1 << n
 			}
 		}
-		groups := a.grouped[has]
-		if groups == nil {
-			groups = map[string]inputGroup{}
-			a.grouped[has] = groups
+		if !slices.Contains(a.masks, has) {
+			a.masks = append(a.masks, has)
 		}
-		key := a.project(a.inputs[i].labels, has)
-		g := groups[string(key)]
-		g.merge(inputGroup{oldest: a.inputs[i].newest, first: i, count: 1})
-		groups[string(key)] = g
+		one, key := inputGroup{oldest: a.inputs[i].newest, first: i, count: 1}, a.project(a.inputs[i].labels, has)
+		if g, ok := a.grouped[string(key)]; ok {
+			g.merge(one)
+			one = g
+		}
+		a.grouped[string(key)] = one
 	}
 }
 
-// project is the values of those names that has says. It is valid until the next
-// call.
+// project is which names has says, and the values of those. It is valid until the
+// next call.
 func (a *attribution) project(l labels.Labels, has uint64) []byte {
-	a.key = a.key[:0]
+	a.key = binary.LittleEndian.AppendUint64(a.key[:0], has)
 	for n, name := range a.names {
 		if has&(1<<n) != 0 {
 			a.key = append(append(a.key, l.Get(name)...), 0xff)

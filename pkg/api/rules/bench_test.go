@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/promql/parser"
+
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
@@ -48,23 +50,31 @@ func BenchmarkEvaluate(b *testing.B) {
 // feedBench makes pods of two containers each and gives them two minutes of
 // samples.
 func feedBench(w *world, pods int, start storage.Millis) {
+	feedNamespaces(w, []string{"a"}, pods, start, "cpu", "mem", "rx")
+}
+
+// feedNamespaces makes that many pods of two containers in each namespace, all on
+// n1, and gives them two minutes of samples of some metrics.
+func feedNamespaces(w *world, namespaces []string, pods int, start storage.Millis, metrics ...string) {
 	receiver := w.recent.Receiver("n1", series.Cadvisor)
 	receiver.(series.Chooser).Generation() //nolint:forcetypeassert // It is one.
 	batch := &series.Batch{Node: "n1", Source: series.Cadvisor}
-	for i := range pods {
-		name := fmt.Sprintf("web-5d9c7b8f6d-%05d", i)
-		w.pod("a", name, "web", ownedBy("ReplicaSet", "web-5d9c7b8f6d"), labelled("pod-template-hash", "5d9c7b8f6d"), begun(start.Time()))
-		for _, container := range []string{"c", "proxy"} {
-			for _, metric := range []string{"cpu", "mem", "rx"} {
-				l := series.Labels{
-					{Name: "__name__", Value: metric},
-					{Name: "container", Value: container},
-					{Name: "id", Value: "/kubepods/burstable/pod" + strings.Repeat(fmt.Sprint(i), 8) + container},
-					{Name: "image", Value: "registry.example/shop/web@sha256:0123456789abcdef"},
-					{Name: "namespace", Value: "a"},
-					{Name: "pod", Value: name},
+	for _, namespace := range namespaces {
+		for i := range pods {
+			name := fmt.Sprintf("web-5d9c7b8f6d-%05d", i)
+			w.pod(namespace, name, "web", ownedBy("ReplicaSet", "web-5d9c7b8f6d"), labelled("pod-template-hash", "5d9c7b8f6d"), begun(start.Time()))
+			for _, container := range []string{"c", "proxy"} {
+				for _, metric := range metrics {
+					l := series.Labels{
+						{Name: "__name__", Value: metric},
+						{Name: "container", Value: container},
+						{Name: "id", Value: "/kubepods/burstable/pod" + strings.Repeat(fmt.Sprint(i), 8) + container},
+						{Name: "image", Value: "registry.example/shop/web@sha256:0123456789abcdef"},
+						{Name: "namespace", Value: namespace},
+						{Name: "pod", Value: name},
+					}
+					batch.Handles = append(batch.Handles, receiver.Open(l, &series.Metadata{}))
 				}
-				batch.Handles = append(batch.Handles, receiver.Open(l, &series.Metadata{}))
 			}
 		}
 	}
@@ -75,5 +85,21 @@ func feedBench(w *world, pods int, start storage.Millis) {
 		}
 		batch.Sent, batch.Received = at, at
 		receiver.Commit(batch, nil)
+	}
+}
+
+// BenchmarkPrepared is what the engine's wish to have an expression parsed costs,
+// with and without one that was parsed before.
+func BenchmarkPrepared(b *testing.B) {
+	const expr = `sum by (pod) (rate(container_cpu_usage_seconds_total{container=~"app|web.*"}[2m])) / sum by (pod) (container_memory_working_set_bytes)`
+	for name, p := range map[string]parser.Parser{"parsed": newParser(), "prepared": &preparedParser{Parser: newParser()}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.ParseExpr(expr); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -47,6 +47,10 @@ type Compiled struct {
 	label     string
 	selectors []selector
 	derived   derivedLabels
+	// names is the labels that the expression names, but for matchers of those that
+	// series have; narrow is those that its series are given, nil for all of them.
+	names  map[string]bool
+	narrow []string
 	// window and maxAge are 0 where neither the rule nor its expression say.
 	window, maxAge storage.Millis
 }
@@ -79,7 +83,7 @@ func (c *Compiled) VisibleIn(namespace string) bool {
 
 // Compile makes a rule ready to be evaluated. The error is a *FieldError.
 func Compile(rule Rule) (*Compiled, error) {
-	c := &Compiled{rule: rule}
+	c := &Compiled{rule: rule, names: map[string]bool{}}
 	c.rule.Namespaces = slices.Clone(rule.Namespaces)
 	for _, step := range [...]struct {
 		field string
@@ -196,6 +200,7 @@ func (c *Compiled) compileExpr() error {
 			return fmt.Errorf("its results have no label %s, which has the name of the object: aggregate by (%[1]s)", c.label)
 		}
 	}
+	c.narrow = narrowed(expr, c.names)
 	c.window, c.maxAge = storage.MillisIn(c.rule.Window), storage.MillisIn(c.rule.MaxAge)
 	if c.window == 0 {
 		for i := range c.selectors {

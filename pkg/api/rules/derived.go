@@ -37,12 +37,6 @@ type derivedLabels struct {
 	podLabels map[string]bool
 }
 
-func (d *derivedLabels) addAll(names []string) {
-	for _, name := range names {
-		d.add(name)
-	}
-}
-
 // add adds a name if it is one.
 func (d *derivedLabels) add(name string) {
 	switch {

@@ -33,6 +33,7 @@ type Evaluator struct {
 	pods    *objects.Pods
 	engine  *promql.Engine
 	maxAge  storage.Millis
+	scratch scratches
 }
 
 // NewEvaluator is an evaluator over samples of the pods that run. maxAge is how old
@@ -48,7 +49,7 @@ func NewEvaluator(samples Samples, pods *objects.Pods, maxAge time.Duration) *Ev
 		engine: promql.NewEngine(promql.EngineOpts{
 			MaxSamples:               maxSamples,
 			Timeout:                  evaluationTimeout,
-			Parser:                   newParser(),
+			Parser:                   &preparedParser{Parser: newParser()},
 			NoStepSubqueryIntervalFn: func(int64) int64 { return subqueryStep },
 		}),
 	}
@@ -93,6 +94,7 @@ type Element struct {
 // selected. The context bounds it, beside the evaluator's own bound.
 func (e *Evaluator) Evaluate(ctx context.Context, c *Compiled, namespace string, at, since storage.Millis) *Result {
 	r := &reading{
+		scratch: e.scratch.get(),
 		samples: e.samples, pods: e.pods, rule: c, namespace: namespace,
 		at: at, maxAge: c.ageOr(e.maxAge), since: since, keep: maxSamples,
 		builder: labels.NewScratchBuilder(24),
@@ -108,6 +110,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, c *Compiled, namespace string,
 		result.Elements = append(result.Elements, r.element(&vector.Value[i]))
 	}
 	vector.close()
+	e.scratch.put(r.scratch)
 	result.index(c)
 	result.missing, result.empty = r.missing, r.empty
 	for i := range c.selectors {

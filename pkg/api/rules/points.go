@@ -14,18 +14,29 @@ import (
 
 // seriesSet is a promstorage.SeriesSet.
 type seriesSet struct {
-	series []*promql.StorageSeries
+	series []promql.StorageSeries
 	next   int
 	err    error
 }
 
-// add adds a series, and keeps neither times nor values, which are parallel.
-func (s *seriesSet) add(l labels.Labels, times []storage.Millis, values []float64) {
-	points := make([]promql.FPoint, len(times))
-	for i := range points {
-		points[i] = promql.FPoint{T: int64(times[i]), F: values[i]}
+// roomFor is for how many points there is room at once, 32 KiB.
+const roomFor = 2048
+
+// pointsOf is samples as the engine has them, in room.
+func (s *scratch) pointsOf(times []storage.Millis, values []float64) []promql.FPoint {
+	if len(times) > cap(s.room)-len(s.room) {
+		s.room = make([]promql.FPoint, 0, max(roomFor, 2*cap(s.room), len(times)))
 	}
-	s.series = append(s.series, promql.NewStorageSeries(promql.Series{Metric: l, Floats: points}))
+	first := len(s.room)
+	for i := range times {
+		s.room = append(s.room, promql.FPoint{T: int64(times[i]), F: values[i]})
+	}
+	return s.room[first:len(s.room):len(s.room)]
+}
+
+// add adds a series.
+func (s *seriesSet) add(l labels.Labels, points []promql.FPoint) {
+	s.series = append(s.series, *promql.NewStorageSeries(promql.Series{Metric: l, Floats: points}))
 }
 
 // Next is promstorage.SeriesSet's.
@@ -38,7 +49,7 @@ func (s *seriesSet) Next() bool {
 }
 
 // At is promstorage.SeriesSet's.
-func (s *seriesSet) At() promstorage.Series { return s.series[s.next-1] }
+func (s *seriesSet) At() promstorage.Series { return &s.series[s.next-1] }
 
 // Err is promstorage.SeriesSet's.
 func (s *seriesSet) Err() error { return s.err }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -50,19 +51,21 @@ type reading struct {
 	keep     int
 	exceeded bool
 
+	// In scratch are also: known, which is the pods that were looked for, each as it
+	// was the first time, since no two selectors may see different pods by one name;
+	// place, which is where they are in it; and used, which is what was read.
+	*scratch
+
 	builder labels.ScratchBuilder
-	used    attribution
 	missing attribution
 	// empty is the names of which there was no series at all.
 	empty []string
-	// known is the pods that were looked for, each as it was the first time: no two
-	// selectors see different pods by one name. place is where they are in it, and
-	// last the one of the series before, since those of one follow upon each other.
-	known []knownPod
-	place map[podName]int
-	last  int
-	// selections is how many selectors have been read.
-	selections int
+	// last is the place of the pod of the series before: those of one follow upon
+	// each other.
+	last int
+	// selections is how many selectors have been read, numbered how many series were
+	// given a number.
+	selections, numbered int
 }
 
 var _ promstorage.Queryable = (*reading)(nil)
@@ -79,7 +82,13 @@ type querier struct{ *reading }
 // Select is promstorage.Querier's. All that an expression reads comes this way.
 func (q querier) Select(ctx context.Context, _ bool, hints *promstorage.SelectHints, matchers ...*labels.Matcher) promstorage.SeriesSet {
 	set := &seriesSet{}
+	if q.selections == len(q.scratch.series) {
+		q.scratch.series = append(q.scratch.series, nil)
+	}
+	place := &q.scratch.series[q.selections]
+	set.series = (*place)[:0]
 	q.read(ctx, set, hints, matchers)
+	*place = set.series
 	return set
 }
 
@@ -104,8 +113,11 @@ const staleReach = 5 * 60_000
 func (r *reading) read(ctx context.Context, set *seriesSet, hints *promstorage.SelectHints, matchers []*labels.Matcher) {
 	r.selections++
 	s := newSelection(r, hints, matchers)
+	rest := slices.DeleteFunc(slices.Clone(matchers), func(m *labels.Matcher) bool {
+		return m.Name == series.NameLabel && m.Type == labels.MatchEqual && m.Value == s.name // as all have that come
+	})
 	match := func(l series.Labels) bool {
-		return matches(matchers, l) && (!s.onePath || l.Get(pathLabel) == s.path)
+		return matches(rest, l) && (!s.onePath || l.Get(pathLabel) == s.path)
 	}
 	from := min(s.from, r.at-r.maxAge) - staleReach
 	r.samples.Select(r.namespace, s.name, match, from, r.at, func(p series.Points) bool {
@@ -148,7 +160,10 @@ func (r *reading) podOf(l series.Labels) (known *knownPod, believed bool) {
 	if name == "" {
 		return nil, r.namespace == "" || strings.HasPrefix(l.Get(series.NameLabel), volumeStats)
 	}
-	key := podName{l.Get(namespaceLabel), name}
+	key := podName{r.namespace, name}
+	if key.namespace == "" {
+		key.namespace = l.Get(namespaceLabel)
+	}
 	if r.last >= len(r.known) || r.known[r.last].podName != key {
 		r.last = r.placeOf(key, nil)
 	}
@@ -168,26 +183,46 @@ func (r *reading) placeOf(key podName, pod *objects.Pod) int {
 	if known.pod != nil && known.pod.Started != 0 {
 		known.began = known.pod.Started + r.samples.Offset(known.pod.Node)
 	}
-	if r.place == nil {
-		r.place = map[podName]int{}
-	}
 	r.place[key] = len(r.known)
 	r.known = append(r.known, known)
 	return len(r.known) - 1
 }
 
-// labelsOf is the labels of a series for the engine, with the derived ones.
+// labelsOf is the labels of a series for the engine, with the derived ones, as far
+// as the expression can see them.
 func (r *reading) labelsOf(l series.Labels, pod *objects.Pod) labels.Labels {
 	r.builder.Reset()
-	for _, label := range l {
-		// What a kubelet calls like a derived label is not taken for one.
-		if !isDerived(label.Name) {
-			r.builder.Add(label.Name, label.Value)
-		}
+	if r.rule.narrow != nil {
+		r.narrow(l)
+	} else {
+		r.widen(l)
 	}
 	if pod != nil && r.rule.derived.any() {
 		r.rule.derived.appendTo(&r.builder, pod)
 		r.builder.Sort()
 	}
 	return r.builder.Labels()
+}
+
+// narrow puts the labels of a series that the expression can see into the builder,
+// and a number.
+func (r *reading) narrow(l series.Labels) {
+	for _, name := range r.rule.narrow {
+		if name == numberLabel {
+			r.numbered++
+			r.builder.Add(name, strconv.Itoa(r.numbered))
+		} else if value := l.Get(name); value != "" && !isDerived(name) {
+			r.builder.Add(name, value)
+		}
+	}
+}
+
+// widen puts all labels of a series into the builder.
+func (r *reading) widen(l series.Labels) {
+	for _, label := range l {
+		// What a kubelet calls like a derived label is not taken for one.
+		if !isDerived(label.Name) {
+			r.builder.Add(label.Name, label.Value)
+		}
+	}
 }

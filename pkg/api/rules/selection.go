@@ -135,7 +135,7 @@ func (s *selection) add(set *seriesSet, p *series.Points) {
 		s.fresh = append(s.fresh, p.Labels)
 		s.used.add(own, newest)
 	}
-	set.add(own, p.Times[first:end], p.Values[first:end])
+	set.add(own, s.pointsOf(p.Times[first:end], p.Values[first:end]))
 }
 
 // runKey is all labels of a series but those that change when a container is
@@ -166,10 +166,10 @@ func (s *selection) missPods(matchers []*labels.Matcher) {
 			}
 		}
 		stale := &s.stale[i]
-		if runs[s.runKey(stale.own)] || stale.place >= 0 && !s.known[stale.place].oughtToHave(stale.labels.Get(containerLabel), s.at) {
+		if runs[s.runKey(stale.own)] || stale.place >= 0 && !s.known[stale.place].oughtToHave(stale.own.Get(containerLabel), s.at) {
 			continue
 		}
-		s.missing.addMissing(stale.labels, stale.why, subjectOf(stale.labels))
+		s.missing.addMissing(stale.labels, stale.why, subjectOf(stale.own))
 	}
 	if s.namespace == "" && s.rule.resource.Resource == nodesResource {
 		return // A node that does not answer has no value, and that is all.
@@ -236,11 +236,11 @@ func (s *selection) mayMatch(matchers []*labels.Matcher, pod *objects.Pod) bool 
 }
 
 // subjectOf is what a series is about, for people.
-func subjectOf(l labels.Labels) string {
+func subjectOf(l series.Labels) string {
 	for _, name := range [...]string{podLabel, nodeLabel} {
 		if value := l.Get(name); value != "" {
 			return value
 		}
 	}
-	return l.String()
+	return l.Get(series.NameLabel)
 }

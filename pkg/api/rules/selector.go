@@ -86,16 +86,24 @@ func (c *Compiled) inspectNode(node parser.Node, path []parser.Node) error {
 		}
 		return checkTimes(n.Timestamp, n.StartOrEnd, n.OriginalOffset)
 	case *parser.AggregateExpr:
-		c.derived.addAll(n.Grouping)
+		c.nameAll(n.Grouping)
 	case *parser.BinaryExpr:
 		if n.VectorMatching != nil {
-			c.derived.addAll(n.VectorMatching.MatchingLabels)
-			c.derived.addAll(n.VectorMatching.Include)
+			c.nameAll(n.VectorMatching.MatchingLabels)
+			c.nameAll(n.VectorMatching.Include)
 		}
 	case *parser.StringLiteral: // It may be an argument of label_replace.
-		c.derived.add(n.Val)
+		c.nameAll([]string{n.Val})
 	}
 	return nil
+}
+
+// nameAll takes down that the expression names labels.
+func (c *Compiled) nameAll(names []string) {
+	for _, name := range names {
+		c.names[name] = true
+		c.derived.add(name)
+	}
 }
 
 // checkTimes refuses to look at a fixed time, or into the future.
@@ -141,7 +149,9 @@ func (c *Compiled) addSelector(n *parser.VectorSelector, path []parser.Node) err
 		case m.Name == workloadTypeLabel && m.Type == labels.MatchEqual && m.Value != strings.ToLower(m.Value):
 			return fmt.Errorf("%s matches nothing: types of workloads are in lower case, as in %q", m, strings.ToLower(m.Value))
 		}
-		c.derived.add(m.Name)
+		if isDerived(m.Name) { // What others say is looked at before.
+			c.nameAll([]string{m.Name})
+		}
 	}
 	if s.name == "" {
 		return fmt.Errorf("%s says no name of a series: begin it with one, such as container_network_receive_bytes_total", n)
