@@ -33,6 +33,7 @@ func newConfigured(o *options, rules *ruleMetrics, registry metrics.KubeRegistry
 		ship: newShipping(o.customMetrics.config, instance),
 	}
 	registry.CustomMustRegister(newSeriesMetrics(rules.recent, rules.history))
+	registry.RawMustRegister(newEvaluationMetrics(rules.provider))
 	var err error
 	if c.watcher, err = configfile.NewWatcher(configfile.Options{Path: o.customMetrics.config, Apply: c.apply, Registry: registry}); err != nil {
 		return nil, err

@@ -49,6 +49,7 @@ func (r *request) add(namespace, evaluated, name string) {
 	v, why := r.rule.valueFor(r.result, evaluated, name, r.query.MetricSelector)
 	if why != present {
 		r.absent.Add(why, name)
+		r.rule.counters.omitted[why].Add(1)
 		return
 	}
 	r.answer.Values = append(r.answer.Values, custommetrics.Value{

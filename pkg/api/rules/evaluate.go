@@ -64,6 +64,8 @@ type Result struct {
 	Elements []Element
 	// Err is that there is no result.
 	Err error
+	// failed is why, if it is.
+	failed failure
 
 	// byObject has the indices of the elements of each object.
 	byObject map[string][]int
@@ -102,7 +104,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, c *Compiled, namespace string,
 	result := &Result{At: at, settled: at-since > r.maxAge}
 	vector, err := e.run(ctx, c, r)
 	if err != nil {
-		result.Err = err
+		result.Err, result.failed = err, failureOf(err)
 		return result
 	}
 	result.Elements = make([]Element, 0, len(vector.Value))
@@ -150,15 +152,33 @@ func (e *Evaluator) run(ctx context.Context, c *Compiled, r *reading) (evaluated
 	return evaluated{vector, query.Close}, nil
 }
 
+// Errors of an evaluation in words for people.
+var (
+	errTooLong = fmt.Errorf("it takes longer than %v", evaluationTimeout)
+	errTooMuch = fmt.Errorf("it takes more than %d samples at once", maxSamples)
+)
+
 // plainError is an engine's error in words for people.
 func plainError(err error) error {
 	if _, ok := errors.AsType[promql.ErrQueryTimeout](err); ok {
-		return fmt.Errorf("it takes longer than %v", evaluationTimeout)
+		return errTooLong
 	}
 	if _, ok := errors.AsType[promql.ErrTooManySamples](err); ok {
-		return fmt.Errorf("it takes more than %d samples at once", maxSamples)
+		return errTooMuch
 	}
 	return err
+}
+
+// failureOf is which failure the error of an evaluation is.
+func failureOf(err error) failure {
+	switch {
+	case errors.Is(err, errTooLong):
+		return tookTooLong
+	case errors.Is(err, errTooMuch), errors.Is(err, errExceeded):
+		return tookTooMuch
+	default:
+		return failedItself
+	}
 }
 
 // element is one result of the engine.

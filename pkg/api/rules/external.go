@@ -5,6 +5,7 @@ package rules
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/internal/tally"
@@ -25,7 +26,7 @@ func (p *Provider) External(ctx context.Context, q *custommetrics.ExternalQuery)
 		if err != nil {
 			return nil, err
 		}
-		return rule.external(result, q)
+		return rule.external(result, q, &rule.counters.omitted)
 	}
 	for i := range f.refusedExternal {
 		refused := &Compiled{rule: f.refusedExternal[i].rule}
@@ -38,7 +39,7 @@ func (p *Provider) External(ctx context.Context, q *custommetrics.ExternalQuery)
 
 // external is the values of a result that a query selects. An HPA adds them up, so
 // it is all of them or none.
-func (c *Compiled) external(result *Result, q *custommetrics.ExternalQuery) ([]custommetrics.ExternalValue, error) {
+func (c *Compiled) external(result *Result, q *custommetrics.ExternalQuery, omitted *[reasons]atomic.Uint64) ([]custommetrics.ExternalValue, error) {
 	if result.Err != nil {
 		return nil, custommetrics.NotFoundf("no value of external metric %s in namespace %s: its rule could not be evaluated: %v", q.Metric, q.Namespace, result.Err)
 	}
@@ -52,6 +53,7 @@ func (c *Compiled) external(result *Result, q *custommetrics.ExternalQuery) ([]c
 		v, why := c.valueOf(e)
 		if why != present {
 			absent.Add(why, e.Labels.String())
+			omitted[why].Add(1)
 			continue
 		}
 		values = append(values, custommetrics.ExternalValue{Labels: e.Labels.Map(), Time: v.time, Window: c.window, Milli: v.milli})

@@ -21,22 +21,24 @@ import (
 
 // expressions are some of which series are given fewer labels, and others.
 func expressions() (narrow, wide []string) {
-	return []string{
-			`sum(x)`, `sum by (pod) (x)`, `avg by (pod, container) (rate(x[2m]))`, `sum by (node) (-x)`,
-			`sum by (pod) (rate(x[2m])) / sum by (pod) (y)`, `sum by (pod, container) (rate(x[2m])) / on (pod) group_left () sum by (pod) (y)`,
-			`max by (pod) (max_over_time(x[2m])) > 3`, `quantile by (container) (0.5, x * 2)`, `count by (pod) (x > 2)`,
-			`sum by (workload) (x)`, `sum by (label_app, pod) (x{workload_type="deployment"})`, `sum by (pod) (x{workload="web"})`,
-			`label_replace(sum by (pod) (x), "container", "c", "pod", "(.*)")`, `label_join(sum by (pod, node) (x), "pod", "-", "pod", "node")`,
-			`topk(2, sum by (pod) (x))`, `sum by (__name__) (x)`, `max_over_time(sum by (pod) (rate(x[1m]))[2m:15s])`,
-			`sum by (pod) (x) or sum by (pod) (y)`, `sum by (pod) (round(rate(x[2m]), 0.1)) unless sum by (pod) (y > 2)`,
-			`sum by (none) (x)`, `sum without (pod) (sum by (pod, container) (x))`, `count_values by (pod) ("value", sum by (pod) (x))`,
-			`absent(sum by (pod) (x{pod="other"}))`, `sum by (pod) (x offset 30s)`, `group by (pod) (quantile_over_time(0.9, x[2m]))`,
-		}, []string{
-			`x`, `rate(x[2m])`, `x * on (pod, container) y`, `sum without (id) (x)`, `sum by (pod) (x / y)`, `topk(2, x)`,
-			`sum by (pod) (label_replace(x, "pod", "web-1", "", ""))`, `absent(x{pod="other"})`, `count_values("value", x)`,
-			`sum by (pod) (max_over_time(rate(x[1m])[2m:15s]))`, `sum by (pod) (timestamp(x))`, `sum by ("#", pod) (x)`, `sum(x) + on () group_right () y`,
-			`sum by (pod) (x) + y`, `sum by (pod) (x * scalar(y))`, `sum by (pod) (x and on (pod) y)`,
-		}
+	narrow = []string{
+		`sum(x)`, `sum by (pod) (x)`, `avg by (pod, container) (rate(x[2m]))`, `sum by (node) (-x)`,
+		`sum by (pod) (rate(x[2m])) / sum by (pod) (y)`, `sum by (pod, container) (rate(x[2m])) / on (pod) group_left () sum by (pod) (y)`,
+		`max by (pod) (max_over_time(x[2m])) > 3`, `quantile by (container) (0.5, x * 2)`, `count by (pod) (x > 2)`,
+		`sum by (workload) (x)`, `sum by (label_app, pod) (x{workload_type="deployment"})`, `sum by (pod) (x{workload="web"})`,
+		`label_replace(sum by (pod) (x), "container", "c", "pod", "(.*)")`, `label_join(sum by (pod, node) (x), "pod", "-", "pod", "node")`,
+		`topk(2, sum by (pod) (x))`, `sum by (__name__) (x)`, `max_over_time(sum by (pod) (rate(x[1m]))[2m:15s])`,
+		`sum by (pod) (x) or sum by (pod) (y)`, `sum by (pod) (round(rate(x[2m]), 0.1)) unless sum by (pod) (y > 2)`,
+		`sum by (none) (x)`, `sum without (pod) (sum by (pod, container) (x))`, `count_values by (pod) ("value", sum by (pod) (x))`,
+		`absent(sum by (pod) (x{pod="other"}))`, `sum by (pod) (x offset 30s)`, `group by (pod) (quantile_over_time(0.9, x[2m]))`,
+	}
+	wide = []string{
+		`x`, `rate(x[2m])`, `x * on (pod, container) y`, `sum without (id) (x)`, `sum by (pod) (x / y)`, `topk(2, x)`,
+		`sum by (pod) (label_replace(x, "pod", "web-1", "", ""))`, `absent(x{pod="other"})`, `count_values("value", x)`,
+		`sum by (pod) (max_over_time(rate(x[1m])[2m:15s]))`, `sum by (pod) (timestamp(x))`, `sum by ("#", pod) (x)`, `sum(x) + on () group_right () y`,
+		`sum by (pod) (x) + y`, `sum by (pod) (x * scalar(y))`, `sum by (pod) (x and on (pod) y)`,
+	}
+	return narrow, wide
 }
 
 // TestNarrowed: which expressions are given fewer labels.
@@ -130,8 +132,8 @@ func sameNodes(a, b parser.Expr) bool {
 			if node != nil {
 				fields := reflect.ValueOf(node).Elem()
 				text := fields.Type().Name()
-				for i := range fields.NumField() {
-					if f := fields.Field(i); f.Kind() != reflect.Interface && f.Kind() != reflect.Slice && f.Kind() != reflect.Pointer {
+				for _, f := range fields.Fields() {
+					if f.Kind() != reflect.Interface && f.Kind() != reflect.Slice && f.Kind() != reflect.Pointer {
 						text += fmt.Sprintf(" %v", f.Interface())
 					}
 				}

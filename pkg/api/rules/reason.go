@@ -21,6 +21,7 @@ const (
 	infinite
 	negative
 	otherLabels
+	reasons
 )
 
 // String is the reason in words.

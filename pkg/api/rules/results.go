@@ -16,8 +16,10 @@ const (
 	// keptFor is how long a result is good: many HPAs of a namespace ask within a
 	// second.
 	keptFor = time.Second
-	// maxKept is how many results are kept.
+	// maxKept is how many results are kept, those that are being made among them.
 	maxKept = 4096
+	// sweptEvery is how often results that are no longer good are dropped.
+	sweptEvery = 10 * time.Second
 )
 
 // active is a rule in force.
@@ -28,6 +30,8 @@ type active struct {
 	// turn is held by its one evaluation that runs; budget is what it may take.
 	turn   chan struct{}
 	budget *budget
+	// counters are shared by all rules of its name.
+	counters *counters
 }
 
 // results are the newest results of rules.
@@ -39,6 +43,8 @@ type results struct {
 	mu struct {
 		sync.Mutex
 		byKey map[resultKey]*pending
+		// swept is when results were looked through last.
+		swept time.Time
 	}
 }
 
@@ -69,13 +75,18 @@ func (r *results) of(ctx context.Context, rule *active, namespace string) (*Resu
 	r.mu.Lock()
 	p := r.mu.byKey[key]
 	if p == nil || p.isOver(now) {
+		if p == nil && !r.makeRoomLocked(now) {
+			r.mu.Unlock()
+			rule.counters.failures[noRoom].Add(1)
+			return &Result{Err: errNoRoom, failed: noRoom}, nil
+		}
 		p = &pending{done: make(chan struct{})}
-		r.makeRoomLocked(now)
 		r.mu.byKey[key] = p
 		r.mu.Unlock()
 		r.produce(ctx, p, key)
 	} else {
 		r.mu.Unlock()
+		rule.counters.shared.Add(1)
 	}
 	select {
 	case <-p.done:
@@ -85,15 +96,18 @@ func (r *results) of(ctx context.Context, rule *active, namespace string) (*Resu
 	}
 }
 
-// isOver is whether the result is there and no longer good.
-func (p *pending) isOver(now time.Time) bool {
+// isMade is whether the result is there.
+func (p *pending) isMade() bool {
 	select {
 	case <-p.done:
-		return !now.Before(p.until)
+		return true
 	default:
 		return false
 	}
 }
+
+// isOver is whether the result is there and no longer good.
+func (p *pending) isOver(now time.Time) bool { return p.isMade() && !now.Before(p.until) }
 
 // produce makes the result. It is made for all who wait, so it goes on when the one
 // who asked first has gone, and it always ends.
@@ -103,6 +117,9 @@ func (r *results) produce(ctx context.Context, p *pending, key resultKey) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*evaluationTimeout)
 	defer cancel()
 	p.result = r.evaluate(ctx, key)
+	if p.result.Err != nil {
+		key.rule.counters.failures[p.result.failed].Add(1)
+	}
 	now := time.Now()
 	p.until = now.Add(keptFor)
 	if wait := key.rule.budget.wait(now); p.result.Err != nil && wait > keptFor {
@@ -114,9 +131,9 @@ func (r *results) produce(ctx context.Context, p *pending, key resultKey) {
 func (r *results) evaluate(ctx context.Context, key resultKey) *Result {
 	rule := key.rule
 	if wait := rule.budget.wait(time.Now()); wait > 0 {
-		return &Result{Err: fmt.Errorf("it has used up its share of CPU, a quarter of one, and waits %v: make it cheaper by more labels, shorter ranges, or longer steps", wait.Round(100*time.Millisecond))}
+		return &Result{failed: overBudget, Err: fmt.Errorf("it has used up its share of CPU, a quarter of one, and waits %v: make it cheaper by more labels, shorter ranges, or longer steps", wait.Round(100*time.Millisecond))}
 	}
-	late := &Result{Err: fmt.Errorf("its turn did not come within %v, because others are being evaluated", 2*evaluationTimeout)}
+	late := &Result{failed: noTurn, Err: fmt.Errorf("its turn did not come within %v, because others are being evaluated", 2*evaluationTimeout)}
 	if !enter(ctx, rule.turn) {
 		return late
 	}
@@ -131,6 +148,7 @@ func (r *results) evaluate(ctx context.Context, key resultKey) *Result {
 	result := r.evaluator.Evaluate(ctx, rule.Compiled, key.namespace, storage.MillisOf(start), rule.since)
 	end := time.Now()
 	rule.budget.spend(end, end.Sub(start))
+	rule.counters.evaluated(result, end.Sub(start))
 	return result
 }
 
@@ -146,14 +164,32 @@ func enter(ctx context.Context, room chan struct{}) bool {
 
 func leave(room chan struct{}) { <-room }
 
-// makeRoomLocked drops what is over if there is much.
-func (r *results) makeRoomLocked(now time.Time) {
-	if len(r.mu.byKey) < maxKept {
-		return
+// errNoRoom is that as many evaluations wait as may.
+var errNoRoom = fmt.Errorf("%d evaluations are waiting already", maxKept)
+
+// makeRoomLocked makes room for one more result: what is over goes, and if that is
+// not enough, an eighth of what is there, whose next requests are evaluated. There is
+// no room where all of it is being made.
+func (r *results) makeRoomLocked(now time.Time) bool {
+	if len(r.mu.byKey) < maxKept && now.Sub(r.mu.swept) < sweptEvery {
+		return true
 	}
+	r.mu.swept = now
 	for key, p := range r.mu.byKey {
 		if p.isOver(now) {
 			delete(r.mu.byKey, key)
 		}
 	}
+	if len(r.mu.byKey) < maxKept {
+		return true
+	}
+	for key, p := range r.mu.byKey {
+		if len(r.mu.byKey) <= maxKept*7/8 {
+			break
+		}
+		if p.isMade() {
+			delete(r.mu.byKey, key)
+		}
+	}
+	return len(r.mu.byKey) < maxKept
 }

@@ -293,3 +293,43 @@ func TestResultsAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// TestResultsAreBounded: however many ask at once, no more results are kept than may
+// be, those that are still good among them.
+func TestResultsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := shop(t)
+		s := w.slowly(map[string]time.Duration{"slow": 500 * time.Millisecond})
+		w.set(ofNothing("quick", "sum(x)", "*"), ofNothing("slow", "sum(slow)", "*"))
+		for i := range maxKept + 10 { // At one moment: all are good.
+			w.external(fmt.Sprintf("ns-%d", i), "quick", "")
+			if n := w.provider.Kept(); n > maxKept {
+				t.Fatalf("%d results are kept", n)
+			}
+		}
+		if n := w.provider.Kept(); n < maxKept*7/8 {
+			t.Errorf("%d results are kept", n)
+		}
+		if n := s.reads.Load(); n != maxKept+10 {
+			t.Errorf("%d evaluations", n)
+		}
+		time.Sleep(sweptEvery)
+		// And as many are waited for: others are told so at once.
+		var group sync.WaitGroup
+		for i := range maxKept {
+			group.Go(func() { w.external(fmt.Sprintf("ns-%d", i), "slow", "") })
+		}
+		synctest.Wait()
+		if n := w.provider.Kept(); n != maxKept {
+			t.Errorf("%d results are kept", n)
+		}
+		if got := w.external("one-more", "quick", ""); !contains(got, "could not be evaluated: 4096 evaluations are waiting already") {
+			t.Error(got)
+		}
+		group.Wait()
+		time.Sleep(sweptEvery)
+		if got := w.external("one-more", "quick", ""); contains(got, "waiting") || w.provider.Kept() != 1 {
+			t.Errorf("%s; %d are kept", got, w.provider.Kept())
+		}
+	})
+}

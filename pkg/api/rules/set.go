@@ -30,6 +30,9 @@ type inForce struct {
 	refused         map[string]error
 	refusedExternal []refusedRule
 
+	// counters are those of each name.
+	counters map[string]*counters
+
 	infos         []custommetrics.MetricInfo
 	externalNames []string
 	results       *results
@@ -110,7 +113,7 @@ func (p *Provider) Set(rules []Rule) []error {
 	now := storage.MillisOf(time.Now())
 	before := p.current.Load()
 	next := &inForce{
-		custom: map[metricKey]*active{}, external: map[string][]*active{}, refused: map[string]error{},
+		custom: map[metricKey]*active{}, external: map[string][]*active{}, refused: map[string]error{}, counters: map[string]*counters{},
 		results: newResults(p.evaluator, p.options.Concurrency),
 	}
 	var selectors []series.Selector
@@ -120,7 +123,14 @@ func (p *Provider) Set(rules []Rule) []error {
 			continue
 		}
 		selectors = append(selectors, c.Selectors(p.options.MaxAge)...)
-		next.add(before.kept(c, now))
+		rule := before.kept(c, now)
+		if rule.counters = before.counters[c.rule.Name]; next.counters[c.rule.Name] != nil {
+			rule.counters = next.counters[c.rule.Name]
+		} else if rule.counters == nil {
+			rule.counters = &counters{}
+		}
+		next.counters[c.rule.Name] = rule.counters
+		next.add(rule)
 	}
 	// What is read is wanted first: an answer that comes before the rules change
 	// is one of those that have it.
