@@ -86,7 +86,10 @@ func newSite(ctx context.Context, o Options, dir string, p *programs) (_ *site, 
 	if err := s.credentials(ctx); err != nil {
 		return s, err
 	}
-	return s, s.calm(ctx)
+	if err := s.calm(ctx); err != nil {
+		return s, err
+	}
+	return s, nil
 }
 
 // startFleet starts the fake kubelets.
