@@ -43,11 +43,9 @@ func (o *historyOptions) keep(c *configfile.Config, read series.SourceSet) (hist
 	if c.History.MaxBytes != 0 {
 		keep.MaxBytes = c.History.MaxBytes
 	}
-	for source := range series.Sources {
-		for _, name := range c.History.Sources {
-			if name == source.String() {
-				keep.Sources |= series.SourceSetOf(source)
-			}
+	for _, name := range c.History.Sources {
+		if source, ok := series.SourceNamed(name); ok {
+			keep.Sources |= series.SourceSetOf(source)
 		}
 	}
 	if keep.Sources == 0 { // It costs no request.

@@ -228,16 +228,12 @@ func (d *decoder) sources(n *yaml.Node, dst *series.SourceSet) {
 	d.value(n, "sources", &names)
 	*dst = 0
 	for _, name := range names {
-		found := false
-		for source := range series.Sources {
-			if source.String() == name {
-				*dst |= series.SourceSetOf(source)
-				found = true
-			}
-		}
-		if !found {
+		source, ok := series.SourceNamed(name)
+		if !ok {
 			d.wrong(n, "sources: %q is none: they are resource, cadvisor, summary", name)
+			continue
 		}
+		*dst |= series.SourceSetOf(source)
 	}
 	if len(names) == 0 {
 		d.wrong(n, "sources is empty: leave it out, or name some of resource, cadvisor, summary")

@@ -82,16 +82,7 @@ const startFamily = "container_start_time_seconds"
 // add opens a series under the given labels. run names the container run that it
 // belongs to; empty is none.
 func (t *table) add(labels series.Labels, meta *series.Metadata, runKey string, start bool) uint32 {
-	var h maphash.Hash
-	h.SetSeed(t.seed)
-	for _, l := range labels {
-		_, _ = h.WriteString(l.Name)
-		_ = h.WriteByte(0)
-		_, _ = h.WriteString(l.Value)
-		_ = h.WriteByte(0)
-	}
-	hash := h.Sum64()
-
+	hash := labels.Hash(t.seed)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	numbers := make([]uint32, 0, 2*len(labels))

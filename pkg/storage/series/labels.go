@@ -4,6 +4,7 @@
 package series
 
 import (
+	"hash/maphash"
 	"slices"
 	"strings"
 )
@@ -51,4 +52,20 @@ func (l Labels) Compare(other Labels) int {
 		}
 		return strings.Compare(a.Value, b.Value)
 	})
+}
+
+// Hash is a hash of all names and values, for maps of this process: it differs
+// with the seed.
+func (l Labels) Hash(seed maphash.Seed) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for _, label := range l {
+		// No name has the byte, and no value: both are UTF-8. So where one ends is
+		// part of what is hashed.
+		_, _ = h.WriteString(label.Name)
+		_ = h.WriteByte(0xff)
+		_, _ = h.WriteString(label.Value)
+		_ = h.WriteByte(0xff)
+	}
+	return h.Sum64()
 }

@@ -3,7 +3,10 @@
 
 package series
 
-import "testing"
+import (
+	"hash/maphash"
+	"testing"
+)
 
 func TestLabels(t *testing.T) {
 	l := Labels{{NameLabel, "up"}, {"job", "kubelet"}, {"node", "a"}}
@@ -25,6 +28,19 @@ func TestLabels(t *testing.T) {
 	}
 }
 
+// TestHash tells labels apart whose texts are the same one after the other.
+func TestHash(t *testing.T) {
+	seed := maphash.MakeSeed()
+	hashes := map[uint64]Labels{}
+	for _, l := range []Labels{nil, {{"a", "bc"}}, {{"ab", "c"}}, {{"a", "b"}, {"c", ""}}, {{"a", "b"}, {"c", "d"}}, {{"a", "bcd"}}} {
+		h := l.Hash(seed)
+		if other, ok := hashes[h]; ok || h != l.Clone().Hash(seed) {
+			t.Errorf("%v has the hash of %v, or not that of its clone", l, other)
+		}
+		hashes[h] = l
+	}
+}
+
 func TestSources(t *testing.T) {
 	set := SourceSetOf(Resource, Summary)
 	for s := range Sources {
@@ -34,5 +50,11 @@ func TestSources(t *testing.T) {
 		if s.Path() == "" || s.String() == "" {
 			t.Errorf("source %d has no name or path", s)
 		}
+		if named, ok := SourceNamed(s.String()); !ok || named != s {
+			t.Errorf("%q names %v, %v", s.String(), named, ok)
+		}
+	}
+	if s, ok := SourceNamed("probes"); ok {
+		t.Errorf("a name of no source names %v", s)
 	}
 }

@@ -164,20 +164,6 @@ func (r *Recent) sweep(now storage.Millis) {
 	r.sweepLocked(dirty)
 }
 
-// hash is one of labels.
-func (r *Recent) hash(labels Labels) uint64 {
-	var h maphash.Hash
-	h.SetSeed(r.seed)
-	for _, label := range labels {
-		// No name has the byte, and no value: both are UTF-8.
-		_, _ = h.WriteString(label.Name)
-		_ = h.WriteByte(0xff)
-		_, _ = h.WriteString(label.Value)
-		_ = h.WriteByte(0xff)
-	}
-	return h.Sum64()
-}
-
 // addLocked is a new ring, nil where there is no room for it.
 func (r *Recent) addLocked(labels Labels, hash uint64, source Source, list *list) *ring {
 	held, bytes := r.mu.symbols.take(labels)

@@ -86,7 +86,7 @@ func (c *recentReceiver) Open(labels Labels, _ *Metadata) Handle {
 		return 0
 	}
 	r := c.recent
-	hash := r.hash(c.merged)
+	hash := c.merged.Hash(r.seed)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ring := r.mu.rings[hash]

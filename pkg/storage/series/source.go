@@ -36,6 +36,16 @@ func (s Source) String() string {
 	}
 }
 
+// SourceNamed is the source whose String is name.
+func SourceNamed(name string) (source Source, ok bool) {
+	for source := range Sources {
+		if source.String() == name {
+			return source, true
+		}
+	}
+	return 0, false
+}
+
 // Path is where kubelets serve it.
 func (s Source) Path() string {
 	switch s {
