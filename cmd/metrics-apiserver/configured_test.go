@@ -54,7 +54,7 @@ func newConfiguredRig(t *testing.T, text string) *configuredRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rig.configured, err = newConfigured(o, rules, rig.registry, func(string) string { return "" }, nothing); err != nil {
+	if rig.configured, err = newConfigured(o, nil, rules, rig.registry, func(string) string { return "" }, nothing); err != nil {
 		t.Fatal(err)
 	}
 	for source, name := range []string{series.Resource: "metrics-resource.txt", series.Cadvisor: "metrics-cadvisor.txt.gz"} {
@@ -128,17 +128,17 @@ func (r *configuredRig) samples(name string, from, to storage.Millis) int {
 
 const receiveRule = "- {name: receive, attach: {resource: pods}, expr: 'sum by (namespace, pod) (rate(container_network_receive_bytes_total[2m]))'}\n"
 
-func mustApply(t *testing.T, c *configured, text string) configfile.Applied {
+func mustApply(t *testing.T, c *configured, text string) (refused []error) {
 	t.Helper()
 	config, err := configfile.Parse("config.yaml", []byte(configurationText(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	applied, err := c.apply(config)
+	refused, err = c.apply(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return applied
+	return refused
 }
 
 // TestConfigured holds what each section does, and that a rule that is new looks
@@ -156,9 +156,9 @@ func TestConfigured(t *testing.T) {
 	if rig.rules.history.Room() != 32<<20 || rig.rules.history.Sources() != series.SourceSetOf(series.Cadvisor) {
 		t.Errorf("history of %d bytes from %v", rig.rules.history.Room(), rig.rules.history.Sources())
 	}
-	applied := mustApply(t, rig.configured, "history: {maxBytes: 33Mi, sources: [cadvisor]}\nrules:\n"+receiveRule+
+	refused := mustApply(t, rig.configured, "history: {maxBytes: 33Mi, sources: [cadvisor]}\nrules:\n"+receiveRule+
 		"- name: broken\n  attach: {resource: pods}\n  expr: sum(\n- name: far\n  attach: {external: true}\n  namespaces: [shop]\n  expr: up\n")
-	if got := fmt.Sprint(applied.Refused); len(applied.Refused) != 2 || !strings.Contains(got, "config.yaml:8: rule broken: expr:") ||
+	if got := fmt.Sprint(refused); len(refused) != 2 || !strings.Contains(got, "config.yaml:8: rule broken: expr:") ||
 		!strings.Contains(got, "config.yaml:9: rule far: external metrics are served with --external-metrics only") {
 		t.Errorf("refused: %s", got)
 	}

@@ -28,6 +28,7 @@ type options struct {
 	kubelet        *kubeletOptions
 	customMetrics  *customMetricsOptions
 	history        *historyOptions
+	remoteWrite    *remoteWriteOptions
 	generic        *genericoptions.ServerRunOptions
 	serving        *genericoptions.SecureServingOptionsWithLoopback
 	servingCA      *servingCAOptions
@@ -45,6 +46,7 @@ func newOptions() *options {
 		kubelet:        newKubeletOptions(),
 		customMetrics:  &customMetricsOptions{},
 		history:        &historyOptions{},
+		remoteWrite:    &remoteWriteOptions{lease: defaultLease},
 		generic:        genericoptions.NewServerRunOptionsForComponent("metrics-apiserver", compatibility.NewComponentGlobalsRegistry()),
 		serving:        genericoptions.NewSecureServingOptions().WithLoopback(),
 		servingCA:      &servingCAOptions{},
@@ -75,6 +77,7 @@ func (o *options) flags() (sets cliflag.NamedFlagSets) {
 	o.kubelet.addFlags(sets.FlagSet("kubelet client"))
 	o.customMetrics.addFlags(sets.FlagSet("custom metrics"))
 	o.history.addFlags(sets.FlagSet("custom metrics"))
+	o.remoteWrite.addFlags(sets.FlagSet("remote-write"))
 	o.serving.AddFlags(sets.FlagSet("apiserver secure serving"))
 	o.servingCA.addFlags(sets.FlagSet("apiserver secure serving"))
 	o.authentication.AddFlags(sets.FlagSet("apiserver authentication"))
@@ -109,6 +112,7 @@ func (o *options) validate() error {
 	}
 	errs = append(errs, o.customMetrics.validate()...)
 	errs = append(errs, o.history.validate(o.customMetrics.config)...)
+	errs = append(errs, o.remoteWrite.validate()...)
 	errs = append(errs, o.generic.Validate()...)
 	errs = append(errs, o.serving.Validate()...)
 	errs = append(errs, o.servingCA.validate(o.serving)...)

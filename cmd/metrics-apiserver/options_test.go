@@ -31,7 +31,7 @@ func TestFlags(t *testing.T) {
 	}
 	// What is ours alone.
 	added := map[string]bool{
-		"kubelet-summary": true, "kubelet-gzip": true, "serving-ca-secret": true,
+		"kubelet-summary": true, "kubelet-gzip": true, "serving-ca-secret": true, "remote-write-lease": true,
 		"custom-metrics": true, "custom-metrics-always": true, "external-metrics": true, "config": true, "history-max-bytes": true,
 	}
 	for _, bound := range []string{"body-bytes", "compressed-bytes", "in-flight-bytes", "line-bytes", "series", "containers"} {

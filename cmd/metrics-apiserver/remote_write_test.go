@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,8 +17,7 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
-// TestShipping ships what a kubelet once said, and holds what of a later
-// configuration needs a restart.
+// TestShipping ships what a kubelet once said.
 func TestShipping(t *testing.T) {
 	var bodies atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -38,7 +36,7 @@ func TestShipping(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := rig.Run(ctx); err != nil {
+	if err := rig.ship.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
 	state := rig.ship.set.States()[0]
@@ -46,18 +44,34 @@ func TestShipping(t *testing.T) {
 		t.Errorf("%d bodies; %+v", bodies.Load(), state)
 	}
 
-	if restart := mustApply(t, rig.configured, text).Restart; len(restart) != 0 {
-		t.Errorf("what did not change needs a restart: %v", restart)
-	}
-	changed := strings.ReplaceAll(strings.ReplaceAll(text, "east", "west"), "long", "short")
-	if restart := mustApply(t, rig.configured, changed).Restart; !slices.Equal(restart, []string{"remoteWrite", "externalLabels"}) {
-		t.Errorf("what changed needs a restart: %v", restart)
-	}
 	config, err := configfile.Parse("config.yaml", []byte(configurationText("remoteWrite:\n- {url: 'http://a.example', ulr: b}\n- {url: 'http://a.example', sigv4: {}}\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := checkSinks(config); err == nil || !strings.Contains(err.Error(), "config.yaml:4: remoteWrite: a remoteWrite block has no key \"ulr\"") || !strings.Contains(err.Error(), "config.yaml:5: ") {
 		t.Errorf("refused: %v", err)
+	}
+}
+
+// TestLeaseName reads --remote-write-lease.
+func TestLeaseName(t *testing.T) {
+	for flag, want := range map[string]string{
+		"": "", "a": "own/a", "b/a": "b/a", "a/": "refused", "/a": "refused", "A": "refused", "a/b/c": "refused",
+	} {
+		o := remoteWriteOptions{lease: flag}
+		name, ok, err := o.leaseName("own")
+		got := ""
+		if ok {
+			got = name.String()
+		}
+		if err != nil {
+			got = "refused"
+		}
+		if got != want || (err != nil) != (len(o.validate()) > 0) {
+			t.Errorf("%q: %q, want %q", flag, got, want)
+		}
+	}
+	if _, ok, err := (&remoteWriteOptions{lease: defaultLease}).leaseName(""); ok || err != nil {
+		t.Errorf("outside of a cluster there is a Lease: %v", err)
 	}
 }

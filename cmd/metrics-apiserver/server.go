@@ -85,7 +85,7 @@ func newServer(o *options) (*server, error) {
 			s.instance, s.seriesChanged); err != nil {
 			return nil, err
 		}
-		if s.configured, err = newConfigured(o, s.rules, own, s.instance, s.seriesChanged); err != nil {
+		if s.configured, err = newConfigured(o, s.client, s.rules, own, s.instance, s.seriesChanged); err != nil {
 			return nil, err
 		}
 		scraping.Series = s.configured.consumers()
@@ -155,7 +155,12 @@ func (s *server) run(ctx context.Context) error {
 		objects.WatchPods(feeding, s.objects, s.pods)
 		return nil
 	})
-	group.Go(func() error { return s.scraper.Run(feeding) })
+	// Sinks end after the last answer, so that all of them have had the same.
+	shipping, stopShipping := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error {
+		defer stopShipping()
+		return s.scraper.Run(feeding)
+	})
 	if s.customMetrics != nil {
 		group.Go(func() error {
 			catalogue.WatchHPAs(feeding, s.client.AutoscalingV2().RESTClient(), s.customMetrics.demand)
@@ -165,6 +170,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	if s.configured != nil {
 		group.Go(func() error { return s.configured.Run(feeding) })
+		group.Go(func() error { return s.configured.ship.Run(shipping) })
 	}
 	if s.servingCA != nil {
 		group.Go(func() error { return s.servingCA.Run(feeding) })

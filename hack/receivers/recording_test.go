@@ -192,11 +192,11 @@ func shipRecording(t *testing.T, write string, newest int64) *sinks.Set {
 	if err := yaml.Unmarshal([]byte(text), &block); err != nil {
 		t.Fatal(err)
 	}
-	set, ok, err := sinks.New(sinks.Config{
-		Blocks: block.Content[0].Content, External: map[string]string{"cluster": cluster}, UserAgent: "metrics-apiserver/test",
+	set := sinks.NewSet(sinks.Options{
+		Slots: 1, UserAgent: "metrics-apiserver/test",
 		Instance: func(node string) string { return node + ":10250" },
-	}, func(line int, format string, args ...any) { t.Errorf("%d: "+format, append([]any{line}, args...)...) })
-	if err != nil || !ok {
+	})
+	if err := set.Apply(block.Content[0].Content, map[string]string{"cluster": cluster}); err != nil {
 		t.Fatalf("make the sink: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -230,7 +230,7 @@ func shipRecording(t *testing.T, write string, newest int64) *sinks.Set {
 	}
 	waitFor(t, func() bool {
 		s := set.States()[0]
-		return s.Pending == 0 && s.Queue.Records == 0
+		return !s.Paused && s.Pending == 0 && s.Queue.Records == 0
 	})
 	if s := set.States()[0]; s.Sender.Sent != s.Accepted || s.OutOfOrder != 0 || s.Overrun != 0 {
 		t.Errorf("%+v", s)

@@ -24,20 +24,13 @@ type Options struct {
 	Path string
 	// Apply puts a configuration in force, in place of the one before. Where it
 	// returns an error, that one has to be in force still, and it is called again,
-	// with the same content, until it succeeds.
-	Apply func(*Config) (Applied, error)
+	// with the same content, until it succeeds. refused are rules that can be read
+	// and cannot be used; the others are in force.
+	Apply func(*Config) (refused []error, err error)
 	// Interval is the time between two looks at the file. 0 is 5 s.
 	Interval time.Duration
 	// Registry takes the metrics. nil is: they are kept nowhere.
 	Registry metrics.KubeRegistry
-}
-
-// Applied is what became of a configuration that was put in force.
-type Applied struct {
-	// Refused are rules that can be read and cannot be used; the others are in force.
-	Refused []error
-	// Restart are the keys whose new values come into force with a restart only.
-	Restart []string
 }
 
 // A Watcher applies a file, and its changes.
@@ -75,11 +68,11 @@ func (w *Watcher) Load() error {
 	if err != nil {
 		return err
 	}
-	applied, err := w.apply(text)
+	refused, err := w.apply(text)
 	if err != nil {
 		return fmt.Errorf("apply the configuration:\n%w", err)
 	}
-	applied.log()
+	logRefused(refused)
 	return nil
 }
 
@@ -108,9 +101,9 @@ func (w *Watcher) look() {
 		}
 		return
 	}
-	var applied Applied
+	var refused []error
 	if err == nil {
-		applied, err = w.apply(text)
+		refused, err = w.apply(text)
 	}
 	if err != nil {
 		w.metrics.successful.Set(0)
@@ -122,36 +115,32 @@ func (w *Watcher) look() {
 		return
 	}
 	klog.InfoS("Applied a changed configuration file", "file", w.options.Path)
-	applied.log()
+	logRefused(refused)
 }
 
-// apply puts a text in force.
-func (w *Watcher) apply(text []byte) (Applied, error) {
+// apply puts a text in force. refused are the rules that are not.
+func (w *Watcher) apply(text []byte) (refused []error, err error) {
 	// Problems name the file as people know it, without where it is mounted.
 	config, err := Parse(filepath.Base(w.options.Path), text)
 	if err != nil {
-		return Applied{}, err
+		return nil, err
 	}
-	applied, err := w.options.Apply(config)
+	unusable, err := w.options.Apply(config)
 	if err != nil {
-		return Applied{}, err
+		return nil, err
 	}
-	applied.Refused = append(slices.Clone(config.Refused), applied.Refused...)
+	refused = append(slices.Clone(config.Refused), unusable...)
 	w.applied, w.failure = text, ""
 	w.metrics.successful.Set(1)
 	w.metrics.timestamp.SetToCurrentTime()
-	w.metrics.refused.Set(float64(len(applied.Refused)))
-	w.metrics.restart.Set(float64(len(applied.Restart)))
-	return applied, nil
+	w.metrics.refused.Set(float64(len(refused)))
+	return refused, nil
 }
 
-// log says what is not in force. It is called once a content.
-func (a *Applied) log() {
-	for _, err := range a.Refused {
+// logRefused says which rules are not in force. It is called once a content.
+func logRefused(refused []error) {
+	for _, err := range refused {
 		klog.ErrorS(err, "A rule is left out; the others are in force")
-	}
-	if len(a.Restart) > 0 {
-		klog.InfoS("Part of the configuration comes into force with a restart only", "keys", a.Restart)
 	}
 }
 
@@ -171,7 +160,7 @@ func readFile(path string) ([]byte, error) {
 
 // reloadMetrics are what alerts ask for.
 type reloadMetrics struct {
-	successful, timestamp, refused, restart *metrics.Gauge
+	successful, timestamp, refused *metrics.Gauge
 }
 
 func newReloadMetrics(registry metrics.KubeRegistry) (*reloadMetrics, error) {
@@ -182,9 +171,8 @@ func newReloadMetrics(registry metrics.KubeRegistry) (*reloadMetrics, error) {
 		successful: gauge("last_reload_successful", "Whether the configuration file, as it is now, is in force: 1 or 0."),
 		timestamp:  gauge("last_reload_success_timestamp_seconds", "When a content of the configuration file was last put in force, in seconds since 1970."),
 		refused:    gauge("refused_rules", "Rules of the configuration in force that were left out; the log says why."),
-		restart:    gauge("restart_needed", "Keys of the configuration file whose new values come into force with a restart only; the log names them."),
 	}
-	for _, metric := range []metrics.Registerable{m.successful, m.timestamp, m.refused, m.restart} {
+	for _, metric := range []metrics.Registerable{m.successful, m.timestamp, m.refused} {
 		if err := registry.Register(metric); err != nil {
 			return nil, fmt.Errorf("register metric %s: %w", metric.FQName(), err)
 		}

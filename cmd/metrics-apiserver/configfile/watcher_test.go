@@ -53,22 +53,21 @@ type applier struct {
 	rules   string     // The names in force.
 	calls   int
 	refused []error
-	restart []string
 	err     error
 }
 
-func (a *applier) apply(c *Config) (Applied, error) {
+func (a *applier) apply(c *Config) ([]error, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.calls++
 	if a.err != nil {
-		return Applied{}, a.err
+		return nil, a.err
 	}
 	a.rules = ""
 	for _, rule := range c.Rules {
 		a.rules += rule.Name
 	}
-	return Applied{Refused: a.refused, Restart: a.restart}, nil
+	return a.refused, nil
 }
 
 // will sets what apply returns from now on.
@@ -76,9 +75,6 @@ func (a *applier) will(refused []error, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.refused, a.err = refused, err
-	if err == nil {
-		a.restart = []string{"remoteWrite"}
-	}
 }
 
 func rulesOf(names ...string) string {
@@ -126,10 +122,7 @@ metrics_apiserver_config_last_reload_success_timestamp_seconds %v
 # HELP metrics_apiserver_config_refused_rules [ALPHA] Rules of the configuration in force that were left out; the log says why.
 # TYPE metrics_apiserver_config_refused_rules gauge
 metrics_apiserver_config_refused_rules %d
-# HELP metrics_apiserver_config_restart_needed [ALPHA] Keys of the configuration file whose new values come into force with a restart only; the log names them.
-# TYPE metrics_apiserver_config_restart_needed gauge
-metrics_apiserver_config_restart_needed %d
-`, successful, float64(at.UnixNano())/1e9, refused, len(a.restart))
+`, successful, float64(at.UnixNano())/1e9, refused)
 			if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
 				t.Errorf("%s: %v", what, err)
 			}

@@ -40,6 +40,8 @@ type Block struct {
 	dir      string
 	size     int64
 	flush    model.Duration
+	anyOrder bool
+	standby  int64
 }
 
 // queueConfig is queue_config.
@@ -78,7 +80,7 @@ func Read(n *yaml.Node, place int, refuse Refuse) (*Block, bool) {
 			MinBackoff: model.Duration(30 * time.Millisecond), MaxBackoff: model.Duration(5 * time.Second), RetryOnRateLimit: true,
 		},
 		metadata: metadataConfig{Send: true, SendInterval: model.Duration(time.Minute), MaxSamplesPerSend: 2000},
-		size:     1 << 30, flush: model.Duration(10 * time.Second),
+		size:     1 << 30, flush: model.Duration(10 * time.Second), standby: 64 << 20,
 	}
 	h := &b.http
 	d.mapping(n, "a remoteWrite block", fields{
@@ -105,7 +107,9 @@ func Read(n *yaml.Node, place int, refuse Refuse) (*Block, bool) {
 		"http_headers":           &h.HTTPHeaders,
 		"sources":                func(n *yaml.Node) { d.sources(n, &b.Sources) },
 		"queue_directory":        &b.dir,
-		"queue_size":             func(n *yaml.Node) { d.size(n, &b.size) },
+		"queue_size":             func(n *yaml.Node) { d.size(n, "queue_size", &b.size) },
+		"standby_size":           func(n *yaml.Node) { d.size(n, "standby_size", &b.standby) },
+		"out_of_order":           &b.anyOrder,
 		"flush_deadline":         &b.flush,
 		"send_exemplars":         d.off("kubelets have no exemplars"),
 		"send_native_histograms": d.off("kubelets have no native histograms"),
@@ -229,21 +233,24 @@ func (d *decoder) sources(n *yaml.Node, dst *series.SourceSet) {
 	*dst = 0
 	for _, name := range names {
 		source, ok := series.SourceNamed(name)
+		if name == series.Rules.String() {
+			source, ok = series.Rules, true
+		}
 		if !ok {
-			d.wrong(n, "sources: %q is none: they are resource, cadvisor, summary", name)
+			d.wrong(n, "sources: %q is none: they are resource, cadvisor, summary, rules", name)
 			continue
 		}
 		*dst |= series.SourceSetOf(source)
 	}
 	if len(names) == 0 {
-		d.wrong(n, "sources is empty: leave it out, or name some of resource, cadvisor, summary")
+		d.wrong(n, "sources is empty: leave it out, or name some of resource, cadvisor, summary, rules")
 	}
 }
 
-func (d *decoder) size(n *yaml.Node, dst *int64) {
+func (d *decoder) size(n *yaml.Node, key string, dst *int64) {
 	q, err := resource.ParseQuantity(strings.TrimSpace(n.Value))
 	if err != nil || q.Value() < 1<<20 {
-		d.wrong(n, "queue_size must be a number of bytes such as 2Gi, and at least 1Mi")
+		d.wrong(n, "%s must be a number of bytes such as 2Gi, and at least 1Mi", key)
 		return
 	}
 	*dst = q.Value()

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"k8s.io/component-base/metrics"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
 // Metrics are the sinks' self-metrics, read off the states whenever they are asked
@@ -15,7 +17,7 @@ type Metrics struct {
 	metrics.BaseStableCollector
 	set *Set
 
-	accepted, sent, dropped, waiting, requests, retries, unknown, lag, disk, memory, fault, failing, shards, series *metrics.Desc
+	accepted, sent, dropped, waiting, requests, retries, unknown, lag, disk, memory, fault, failing, shards, series, paused, handovers, overlap, standby, standbyBytes *metrics.Desc
 }
 
 // NewMetrics are the metrics of a set.
@@ -39,6 +41,12 @@ func NewMetrics(set *Set) *Metrics {
 		failing:  desc("failing", "Whether the receiver does not take samples at the moment (1) or does (0)."),
 		shards:   desc("shards", "Number of requests that may be made at once."),
 		series:   desc("series", "Number of series that are shipped."),
+
+		paused:       desc("paused", "Whether the sink ships (0), or does not, because another replica does or because it is not known whether one does (1)."),
+		handovers:    desc("handovers_total", "Number of times that the sink has gone on where another replica had ended (clean) or was gone without a word (killed).", "how"),
+		overlap:      desc("overlap_samples_total", "Number of samples that were sent although a replica that was gone without a word may have sent them, too."),
+		standby:      desc("standby_seconds", "How far back the samples reach that are kept while another replica ships."),
+		standbyBytes: desc("standby_bytes", "Memory for the samples that are kept while another replica ships."),
 	}
 }
 
@@ -47,6 +55,7 @@ func (m *Metrics) DescribeWithStability(ch chan<- *metrics.Desc) {
 	for _, d := range []*metrics.Desc{
 		m.accepted, m.sent, m.dropped, m.waiting, m.requests, m.retries, m.unknown,
 		m.lag, m.disk, m.memory, m.fault, m.failing, m.shards, m.series,
+		m.paused, m.handovers, m.overlap, m.standby, m.standbyBytes,
 	} {
 		ch <- d
 	}
@@ -79,6 +88,16 @@ func (m *Metrics) CollectWithStability(ch chan<- metrics.Metric) {
 		gauge(m.failing, oneIf(s.Sender.Failure != ""))
 		gauge(m.shards, float64(s.Lanes))
 		gauge(m.series, float64(s.Series))
+		gauge(m.paused, oneIf(s.Paused || s.Held))
+		count(m.handovers, s.Handovers, "clean")
+		count(m.handovers, s.Killed, "killed")
+		count(m.overlap, s.Overlap)
+		reach := 0.0
+		if s.StandbySince != 0 {
+			reach = (storage.MillisOf(time.Now()) - s.StandbySince).Duration().Seconds()
+		}
+		gauge(m.standby, reach)
+		gauge(m.standbyBytes, float64(s.StandbyBytes))
 	}
 }
 

@@ -37,6 +37,7 @@ func (b *Block) Options(dir, userAgent string, external map[string]string) (remo
 		MaxSamples: b.queue.MaxSamplesPerSend, Deadline: time.Duration(b.queue.BatchSendDeadline),
 		MinLanes: b.queue.MinShards, MaxLanes: b.queue.MaxShards, MaxPending: b.queue.Capacity * b.queue.MaxShards,
 		MetadataInterval: time.Duration(b.metadata.SendInterval), Flush: time.Duration(b.flush),
+		OutOfOrder: b.anyOrder, StandbyBytes: b.standby,
 		Queue: queue.Options{Dir: b.dir, MaxBytes: b.size},
 		Sender: sender.Options{
 			URL: b.url.String(), Shown: b.url.Redacted(), Transport: transport, Headers: header(b.headers), UserAgent: userAgent,

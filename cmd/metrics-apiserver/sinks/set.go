@@ -5,28 +5,28 @@ package sinks
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/remotewrite"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/remotewrite/queue"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/remotewrite/sender"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
-// Config is what a set of sinks is made of.
-type Config struct {
-	// Blocks are the blocks of the file, as they were written.
-	Blocks []*yaml.Node
-	// External is the file's externalLabels.
-	External map[string]string
+// Options are what a set of sinks is told.
+type Options struct {
+	// Slots is how many sinks there may be.
+	Slots int
+	// Elected is that nothing is shipped until Lead is called.
+	Elected bool
+	// Resolution is the time between two answers of a node.
+	Resolution time.Duration
 	// Dir is what the paths of files in blocks are relative to: the directory of
 	// the configuration file.
 	Dir string
@@ -37,6 +37,9 @@ type Config struct {
 	Instance func(node string) string
 	// Log is told of changes of state.
 	Log *slog.Logger
+
+	// transport makes all requests where it is set; tests do.
+	transport http.RoundTripper
 }
 
 // Check reads all blocks, and says what is wrong with them. It opens nothing.
@@ -64,155 +67,254 @@ func Check(nodes []*yaml.Node, refuse Refuse) (blocks []*Block, ok bool) {
 	return blocks, ok
 }
 
-// A Set is all sinks.
+// A Set is all sinks: those of the configuration that was applied last. Its methods
+// are safe for concurrent use, but that Apply is not called twice at once.
 type Set struct {
-	sinks []*remotewrite.Sink
+	o     Options
+	slots []*slot
+
+	mu struct {
+		sync.Mutex
+		// members are the sinks, in the order of their blocks.
+		members []*member
+		// replaced are those that were replaced before Run.
+		replaced []*member
+		// role is what the set is; before, while it leads, who led before.
+		role   role
+		before *handover
+		// run is the context of Run; nil before that. ended is that it is over.
+		run   context.Context
+		ended bool
+	}
+	// running is the goroutines of sinks.
+	running sync.WaitGroup
 }
 
-// New makes the sinks. Where one cannot be made, none is; what is wrong with the
-// blocks goes to refuse, anything else is the error. Run must be called.
-func New(c Config, refuse Refuse) (*Set, bool, error) {
-	blocks, ok := Check(c.Blocks, refuse)
-	if !ok {
-		return nil, false, nil
+// NewSet is no sinks. Run must be called.
+func NewSet(o Options) *Set {
+	s := &Set{o: o}
+	for range o.Slots {
+		s.slots = append(s.slots, &slot{})
 	}
-	var all []remotewrite.Options
-	for _, b := range blocks {
-		o, err := b.Options(c.Dir, c.UserAgent, c.External)
-		if err != nil {
-			return nil, false, err
-		}
-		o.Log = c.Log
-		o.Target = func(node string, source series.Source) series.Labels {
-			instance := ""
-			if c.Instance != nil {
-				instance = c.Instance(node)
-			}
-			return series.TargetLabels(node, instance, source)
-		}
-		all = append(all, o)
+	if s.mu.role = leads; o.Elected {
+		s.mu.role = pauses
 	}
-	set := &Set{}
-	for _, o := range all {
-		// The options were validated: nothing is opened that would not be used.
-		sink, err := remotewrite.New(o)
-		if err != nil {
-			return nil, false, err
-		}
-		set.sinks = append(set.sinks, sink)
-	}
-	return set, true, nil
+	return s
 }
 
-// Consumers are the sinks, as whoever reads kubelets wants them.
+// Consumers are the sinks, as whoever reads kubelets wants them. There are always
+// as many as Options.Slots: those that no sink has want nothing.
 func (s *Set) Consumers() []series.Consumer {
-	out := make([]series.Consumer, len(s.sinks))
-	for i, sink := range s.sinks {
-		out[i] = sink
+	out := make([]series.Consumer, len(s.slots))
+	for i, slot := range s.slots {
+		out[i] = slot
 	}
 	return out
+}
+
+// Apply puts blocks in force, of which [Check] has found nothing wrong, in place of
+// those before. A sink whose block says what it said is not touched. Another one
+// that is there ends, and has its deadline to deliver what is left; what has its
+// name then keeps what comes until it has ended. Where there is an error, all is as
+// it was.
+func (s *Set) Apply(nodes []*yaml.Node, external map[string]string) error {
+	blocks, ok := Check(nodes, func(int, string, ...any) {})
+	if !ok || len(blocks) > len(s.slots) {
+		return errors.New("BUG: blocks that were not checked")
+	}
+	s.mu.Lock()
+	old, ended := s.mu.members, s.mu.ended
+	s.mu.Unlock()
+	if ended {
+		return nil
+	}
+	var members, fresh []*member
+	for i, b := range blocks {
+		m := &member{name: b.Name, node: nodes[i], external: external, ready: make(chan struct{}), done: make(chan struct{})}
+		at := slices.IndexFunc(old, func(o *member) bool { return o.name == m.name })
+		if at >= 0 && old[at].same(m) {
+			members = append(members, old[at])
+			continue
+		}
+		if at >= 0 {
+			m.follows = old[at]
+		}
+		var err error
+		if m.options, err = s.o.options(b, external); err != nil {
+			return err
+		}
+		members, fresh = append(members, m), append(fresh, m)
+	}
+	for _, m := range fresh {
+		// The options were validated: nothing is opened that would not be used.
+		var err error
+		if m.sink, err = remotewrite.New(m.options); err != nil {
+			return err
+		}
+	}
+	s.replace(old, members, fresh)
+	return nil
+}
+
+// replace has the members in force.
+func (s *Set) replace(old, members, fresh []*member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.members = members
+	for _, m := range fresh {
+		m.born, m.continues = s.mu.before, s.mu.role == leads
+		if s.mu.role != pauses && m.follows != nil {
+			// What comes while the one before ends is not kept for a minute only.
+			m.sink.Hold()
+		}
+	}
+	for _, slot := range s.slots {
+		m := slot.member.Load()
+		if m == nil || slices.Contains(members, m) {
+			continue
+		}
+		next := slices.IndexFunc(fresh, func(f *member) bool { return f.follows == m })
+		if next < 0 {
+			slot.member.Store(nil)
+			continue
+		}
+		slot.member.Store(fresh[next])
+	}
+	for _, m := range fresh {
+		if m.follows == nil {
+			free := slices.IndexFunc(s.slots, func(slot *slot) bool { return slot.member.Load() == nil })
+			s.slots[free].member.Store(m)
+		}
+		if s.mu.run != nil {
+			s.startLocked(m)
+		}
+	}
+	for _, m := range old {
+		switch {
+		case slices.Contains(members, m):
+		case s.mu.run == nil:
+			s.mu.replaced = append(s.mu.replaced, m)
+		default:
+			m.retire()
+		}
+	}
+}
+
+// startLocked runs a member. The set is locked.
+func (s *Set) startLocked(m *member) {
+	run, follows := s.mu.run, m.follows
+	retired, retire := context.WithCancel(context.WithoutCancel(run))
+	m.cancel = retire
+	if follows == nil {
+		s.readyLocked(m)
+	}
+	s.running.Go(func() {
+		defer close(m.done)
+		defer retire()
+		ctx, cancel := context.WithCancel(context.WithoutCancel(run))
+		defer cancel()
+		var sink sync.WaitGroup
+		sink.Go(func() { _ = m.sink.Run(ctx) })
+		if follows != nil {
+			// The one before sends what is left, and gives its directory back.
+			<-follows.done
+			s.mu.Lock()
+			s.readyLocked(m)
+			s.mu.Unlock()
+		}
+		// Only now can it send what it has accepted, also where it has to end.
+		defer context.AfterFunc(run, cancel)()
+		defer context.AfterFunc(retired, cancel)()
+		sink.Wait()
+	})
+}
+
+// readyLocked says that nothing is in a member's way. The set is locked.
+func (s *Set) readyLocked(m *member) {
+	close(m.ready)
+	if m.follows != nil {
+		m.carried = m.follows.sink.Mark()
+		m.follows = nil
+	}
+	s.tellLocked(m)
+}
+
+// tellLocked tells a member what the set is, unless it has to wait for the one
+// before it. The set is locked.
+func (s *Set) tellLocked(m *member) {
+	select {
+	case <-m.ready:
+	default:
+		return
+	}
+	switch s.mu.role {
+	case leads:
+		h := &remotewrite.Handover{Mark: m.carried}
+		// What is left of it is ours now.
+		h.Mark.Queue = m.sink.Mark().Queue
+		if s.mu.before != nil && !(m.continues && m.born == s.mu.before) {
+			h = s.mu.before.of(m.name)
+		}
+		m.sink.Lead(h)
+	case holds:
+		m.sink.Hold()
+	case pauses:
+		m.sink.Pause()
+	}
 }
 
 // Run ships until the context ends, and then what is left within each sink's
 // deadline.
 func (s *Set) Run(ctx context.Context) error {
-	var done sync.WaitGroup
-	for _, sink := range s.sinks {
-		done.Go(func() { _ = sink.Run(ctx) })
+	s.mu.Lock()
+	s.mu.run = ctx
+	for _, m := range slices.Concat(s.mu.replaced, s.mu.members) {
+		s.startLocked(m)
 	}
-	done.Wait()
+	for _, m := range s.mu.replaced {
+		m.retire()
+	}
+	s.mu.replaced = nil
+	s.mu.Unlock()
+	<-ctx.Done()
+	s.mu.Lock()
+	s.mu.ended = true
+	s.mu.Unlock()
+	s.running.Wait()
 	return nil
 }
 
-// Pause and Resume are those of all sinks: one replica ships.
-func (s *Set) Pause() {
-	for _, sink := range s.sinks {
-		sink.Pause()
+// RuleReceivers are for the results of rules, one for each slot. Each is a
+// series.Chooser.
+func (s *Set) RuleReceivers() []series.Receiver {
+	out := make([]series.Receiver, len(s.slots))
+	for i, slot := range s.slots {
+		out[i] = slot.Receiver("", series.Rules)
 	}
+	return out
 }
 
-// Resume goes on with what was received after the given time; 0 is all that was
-// kept.
-func (s *Set) Resume(after time.Time) {
-	for _, sink := range s.sinks {
-		sink.Resume(storage.MillisOf(after))
-	}
+// WantsRules says whether a sink ships the results of rules.
+func (s *Set) WantsRules() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.mu.members, func(m *member) bool { return m.sink.Sources().Has(series.Rules) })
+}
+
+// Any says whether there is a sink.
+func (s *Set) Any() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.mu.members) > 0
 }
 
 // States is how the sinks are doing, in the order of their blocks.
 func (s *Set) States() []remotewrite.State {
-	states := make([]remotewrite.State, len(s.sinks))
-	for i, sink := range s.sinks {
-		states[i] = sink.State()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	states := make([]remotewrite.State, len(s.mu.members))
+	for i, m := range s.mu.members {
+		states[i] = m.sink.State()
 	}
 	return states
-}
-
-// A readable is a state for people.
-type readable struct {
-	Name             string           `json:"name"`
-	URL              string           `json:"url"`
-	Protocol         string           `json:"protocol"`
-	Paused           bool             `json:"paused"`
-	Series           int              `json:"series"`
-	Shards           int              `json:"shards"`
-	AcceptedSamples  int64            `json:"acceptedSamples"`
-	SentSamples      int64            `json:"sentSamples"`
-	WaitingSamples   int64            `json:"waitingSamples"`
-	Dropped          map[string]int64 `json:"droppedSamples,omitempty"`
-	Requests         int64            `json:"requests"`
-	Retries          int64            `json:"retries"`
-	UnknownFate      int64            `json:"requestsOfUnknownFate"`
-	NewestDelivered  *time.Time       `json:"newestDelivered,omitempty"`
-	QueueDiskBytes   int64            `json:"queueDiskBytes"`
-	QueueMemoryBytes int64            `json:"queueMemoryBytes"`
-	QueueFault       string           `json:"queueFault,omitempty"`
-	Failure          string           `json:"failure,omitempty"`
-	Since            time.Time        `json:"since"`
-}
-
-// dropped is what was not delivered, by reason, with the reasons that have none.
-func dropped(s *remotewrite.State) map[string]int64 {
-	all := map[string]int64{
-		"queue_full": s.Queue.Dropped[queue.Full], "corrupt": s.Queue.Dropped[queue.Corrupt],
-		"overrun": s.Overrun, "out_of_order": s.OutOfOrder, "shutdown": s.Unsaved,
-	}
-	for reason := range sender.Reasons {
-		all[reason.String()] = s.Sender.Dropped[reason]
-	}
-	return all
-}
-
-// ServeHTTP answers with the states, as JSON. Who may read them is up to whoever
-// serves it.
-func (s *Set) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	var all []readable
-	for _, state := range s.States() {
-		r := readable{
-			Name: state.Name, URL: state.URL, Protocol: state.Sender.Protocol.String(), Paused: state.Paused,
-			Series: state.Series, Shards: state.Lanes, AcceptedSamples: state.Accepted, SentSamples: state.Sender.Sent,
-			WaitingSamples: state.Pending + state.Queue.Samples, Dropped: map[string]int64{},
-			Requests: state.Sender.Requests, Retries: state.Sender.Retries, UnknownFate: state.Sender.Unknown,
-			QueueDiskBytes: state.Queue.DiskBytes, QueueMemoryBytes: state.Queue.MemoryBytes,
-			Failure: state.Sender.Failure, Since: state.Sender.Since.Time(),
-		}
-		for reason, n := range dropped(&state) {
-			if n > 0 {
-				r.Dropped[reason] = n
-			}
-		}
-		if state.Sender.Newest != 0 {
-			newest := state.Sender.Newest.Time()
-			r.NewestDelivered = &newest
-		}
-		if state.Queue.Fault != nil {
-			r.QueueFault = state.Queue.Fault.Error()
-		}
-		all = append(all, r)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	// What cannot be written has no reader any more.
-	_ = encoder.Encode(all)
 }

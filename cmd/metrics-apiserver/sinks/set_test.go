@@ -57,19 +57,17 @@ func TestSet(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	defer server.Close()
-	set, ok, err := New(Config{
-		Blocks:    nodes(t, fmt.Sprintf("- {url: '%[1]s/good', name: good}\n- {url: '%[1]s/bad', name: bad, sources: [cadvisor]}", server.URL)),
-		UserAgent: "us/1",
-	}, func(_ int, format string, args ...any) { t.Errorf(format, args...) })
-	if !ok || err != nil {
+	set := NewSet(Options{Slots: 3, UserAgent: "us/1"})
+	if err := set.Apply(nodes(t, fmt.Sprintf("- {url: '%[1]s/good', name: good, sources: [resource, cadvisor]}\n- {url: '%[1]s/bad', name: bad, sources: [cadvisor]}", server.URL)), nil); err != nil {
 		t.Fatal(err)
 	}
 	consumers := set.Consumers()
-	if len(consumers) != 2 || consumers[1].Sources() != series.SourceSetOf(series.Cadvisor) {
+	if len(consumers) != 3 || consumers[2].Sources() != 0 || consumers[1].Sources() != series.SourceSetOf(series.Cadvisor) {
 		t.Errorf("%d consumers, of which the second wants %v", len(consumers), consumers[1].Sources())
 	}
 	for _, consumer := range consumers {
 		r := consumer.Receiver("n1", series.Cadvisor)
+		r.(series.Chooser).Generation()
 		h := r.Open(series.Labels{{Name: "__name__", Value: "a"}}, &series.Metadata{})
 		r.Commit(&series.Batch{Sent: 1000, Received: 1000, Handles: []series.Handle{h}, Times: []storage.Millis{1000}, Values: []float64{1}}, nil)
 	}

@@ -30,8 +30,10 @@ type lane struct {
 	rows []row
 	// batch is the number of the next body.
 	batch uint64
-	// since is when the first row came.
+	// since is when the first row came, and at the earliest time at which one of
+	// the rows' answers was asked for.
 	since time.Time
+	at    storage.Millis
 }
 
 // A batcher makes bodies of blocks. It is one goroutine's.
@@ -54,6 +56,9 @@ type batcher struct {
 	rateSince time.Time
 	// described is when 1.0 was last told of the families.
 	described time.Time
+	// at is when the answer was asked for that is being processed, newest that of
+	// the newest so far.
+	at, newest storage.Millis
 
 	// counts is the batcher's own, and published after each block.
 	counts struct{ taken, repeated, outOfOrder int64 }
@@ -86,13 +91,21 @@ func (b *batcher) begin(l *lane) {
 // process puts a block's samples into lanes, and full lanes into the queue.
 func (b *batcher) process(block *block, now time.Time) {
 	b.resize(now)
+	b.at = block.at
 	b.table.mu.Lock()
-	for i, ref := range block.refs {
+	refs := block.refs
+	if block.skip {
+		for _, ref := range refs {
+			b.table.entries[ref].shipped = true
+		}
+		refs = nil
+	}
+	for i, ref := range refs {
 		if e := &b.table.entries[ref]; e.start && e.run != 0 {
 			b.table.runs[e.run].start = startOf(block.values[i])
 		}
 	}
-	for i, ref := range block.refs {
+	for i, ref := range refs {
 		b.add(ref, block.times[i], block.values[i], now)
 	}
 	for _, ref := range block.gone {
@@ -100,6 +113,21 @@ func (b *batcher) process(block *block, now time.Time) {
 	}
 	b.table.mu.Unlock()
 	b.deliver()
+	if block.from != nil {
+		b.newest = max(b.newest, block.at)
+		block.from.accepted.Store(int64(block.at))
+	}
+}
+
+// reached is the time up to which all that was asked for is in the queue.
+func (b *batcher) reached() storage.Millis {
+	at := b.newest
+	for i := range b.lanes {
+		if l := &b.lanes[i]; len(l.rows) > 0 {
+			at = min(at, l.at-1)
+		}
+	}
+	return at
 }
 
 // startOf is a start in milliseconds from one in seconds; 0 where it is none.
@@ -138,7 +166,7 @@ func (b *batcher) add(ref uint32, t storage.Millis, value float64, now time.Time
 // end takes the end of a series. The table is locked.
 func (b *batcher) end(ref uint32, block *block, now time.Time) {
 	e := &b.table.entries[ref]
-	if e.last != 0 && !block.silent {
+	if (e.last != 0 || e.shipped) && !block.silent {
 		marker := row{ref: ref, ends: true, value: math.Float64frombits(staleBits), time: max(block.at, e.last+1)}
 		hash := e.hash
 		b.put(e, marker, now)
@@ -165,8 +193,9 @@ func (b *batcher) put(e *entry, r row, now time.Time) {
 		b.encode(l)
 	}
 	if len(l.rows) == 0 {
-		l.since = now
+		l.since, l.at = now, b.at
 	}
+	l.at = min(l.at, b.at)
 	e.batch, e.last = l.batch, r.time
 	l.rows = append(l.rows, r)
 	b.rate++

@@ -42,8 +42,15 @@ type Options struct {
 	// MetadataInterval is how often 1.0 is told types and help; 0 is a minute,
 	// less is never. 2.0 has them in each series.
 	MetadataInterval time.Duration
+	// Elected is that the sink is paused until Lead is called.
+	Elected bool
+	// OutOfOrder says that the receiver takes samples in any order: what was not
+	// delivered is sent also when another replica has sent newer samples since.
+	OutOfOrder bool
 	// Standby is for how long a paused sink keeps samples; 0 is a minute.
-	Standby time.Duration
+	// StandbyBytes is how much memory they may take; 0 is 64 MiB.
+	Standby      time.Duration
+	StandbyBytes int64
 	// Flush is how long the end of Run may take to deliver what is left; 0 is 10 s.
 	Flush time.Duration
 
@@ -78,6 +85,9 @@ func (o Options) withDefaults() Options {
 	if o.Standby == 0 {
 		o.Standby = time.Minute
 	}
+	if o.StandbyBytes == 0 {
+		o.StandbyBytes = 64 << 20
+	}
 	if o.Flush == 0 {
 		o.Flush = 10 * time.Second
 	}
@@ -86,6 +96,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.Log = o.Log.With("sink", o.Name)
 	o.Queue.Log, o.Sender.Log = o.Log, o.Log
+	o.Sender.Shut = o.Elected
 	return o
 }
 
@@ -103,6 +114,8 @@ func (o Options) Validate() error {
 		return errors.New("a sink's number of samples is negative")
 	case o.Deadline < 0 || o.Standby < 0 || o.Flush < 0:
 		return errors.New("a sink's time is negative")
+	case o.StandbyBytes < 0:
+		return errors.New("a sink's memory for standby is negative")
 	case o.MinLanes < 1 || o.MaxLanes < o.MinLanes || o.MaxLanes > maxLanes:
 		return errors.New("a sink's shards are not from 1 to 200, or their least is more than their most")
 	}
@@ -112,8 +125,18 @@ func (o Options) Validate() error {
 // State is how a sink is doing. Counts are samples since the start.
 type State struct {
 	Name, URL string
-	// Paused says that another replica ships.
-	Paused bool
+	// Paused says that another replica ships, Held that nothing is sent because it
+	// is not known whether one does.
+	Paused, Held bool
+	// StandbySince is when the oldest sample was received that a paused sink keeps,
+	// StandbyBytes the memory that all of them take.
+	StandbySince storage.Millis
+	StandbyBytes int64
+	// Handovers and Killed are how often the sink has gone on where a replica had
+	// ended, and where one was killed. Skipped is the samples that were not sent
+	// then because the other one may have, and Overlap those that were although it
+	// may have.
+	Handovers, Killed, Skipped, Overlap int64
 	// Series and Symbols are how many series are open, and strings in them.
 	Series, Symbols int
 	// Lanes is how many bodies are posted at once.

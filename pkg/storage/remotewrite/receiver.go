@@ -6,6 +6,7 @@ package remotewrite
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
@@ -21,15 +22,26 @@ type block struct {
 	// gone are series that end at the time at.
 	gone []uint32
 	at   storage.Millis
-	// received is when it was received, by our clock.
+	// received is when it was received, by our clock; the request was sent at the
+	// time at.
 	received storage.Millis
+	// from is whose it is.
+	from *receiver
 	// silent: what is gone ends without a marker, because another replica ships.
 	silent bool
+	// skip: another replica has shipped it, or may have. What is in it is known to
+	// the receiver then, and the end of that is to be told.
+	skip bool
+}
+
+// size is how many bytes it takes.
+func (b *block) size() int64 {
+	return 4*int64(cap(b.refs)+cap(b.gone)) + 8*int64(cap(b.times)+cap(b.values))
 }
 
 func (b *block) reset() {
 	b.refs, b.times, b.values, b.gone = b.refs[:0], b.times[:0], b.values[:0], b.gone[:0]
-	b.silent = false
+	b.silent, b.skip, b.from = false, false, nil
 }
 
 func (b *block) add(ref uint32, t storage.Millis, v float64) {
@@ -41,7 +53,9 @@ func (b *block) add(ref uint32, t storage.Millis, v float64) {
 type intake struct {
 	most    int
 	standby storage.Millis
-	wake    chan struct{}
+	// mostBytes is how much a paused sink keeps.
+	mostBytes int64
+	wake      chan struct{}
 
 	mu struct {
 		sync.Mutex
@@ -50,6 +64,7 @@ type intake struct {
 		// gone is what ended in blocks that went: the batcher has yet to know.
 		gone    []uint32
 		samples int
+		bytes   int64
 		overrun int64
 		paused  bool
 		closed  bool
@@ -60,7 +75,9 @@ type intake struct {
 const maxFree = 16
 
 func newIntake(o *Options) *intake {
-	return &intake{most: o.MaxPending, standby: storage.MillisIn(o.Standby), wake: make(chan struct{}, 1)}
+	i := &intake{most: o.MaxPending, standby: storage.MillisIn(o.Standby), mostBytes: o.StandbyBytes, wake: make(chan struct{}, 1)}
+	i.mu.paused = o.Elected
+	return i
 }
 
 // block is an empty block.
@@ -84,14 +101,19 @@ func (i *intake) put(b *block) {
 	}
 	i.mu.blocks = append(i.mu.blocks, b)
 	i.mu.samples += len(b.refs)
+	i.mu.bytes += b.size()
 	drop := 0
 	for drop < len(i.mu.blocks)-1 {
 		oldest := i.mu.blocks[drop]
-		aged := i.mu.paused && oldest.received < b.received-i.standby
-		if !aged && i.mu.samples <= i.most {
-			break
-		}
-		if !aged {
+		if i.mu.paused {
+			// Nothing is lost with what goes: another replica ships it.
+			if oldest.received >= b.received-i.standby && i.mu.bytes <= i.mostBytes && i.mu.samples <= i.most {
+				break
+			}
+		} else {
+			if i.mu.samples <= i.most {
+				break
+			}
 			i.mu.overrun += int64(len(oldest.refs))
 		}
 		i.discardLocked(oldest)
@@ -104,6 +126,7 @@ func (i *intake) put(b *block) {
 // discardLocked gives up a block.
 func (i *intake) discardLocked(b *block) {
 	i.mu.samples -= len(b.refs)
+	i.mu.bytes -= b.size()
 	i.mu.gone = append(i.mu.gone, b.gone...)
 	i.freeLocked(b)
 }
@@ -139,6 +162,7 @@ func (i *intake) done(b *block) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.mu.samples -= len(b.refs)
+	i.mu.bytes -= b.size()
 	i.freeLocked(b)
 }
 
@@ -156,21 +180,39 @@ func (i *intake) pause() {
 	i.mu.paused = true
 }
 
-// resume goes on with what was received after the given time.
-func (i *intake) resume(after storage.Millis) {
+// A resumption says what of the blocks that waited is shipped.
+type resumption struct {
+	// cut is when the newest block of a receiver was sent that is not.
+	cut func(*receiver) storage.Millis
+	// delivered is up to which all was shipped by somebody else, and fence up to
+	// which some may have been.
+	delivered, fence storage.Millis
+
+	// skipped and overlapped are the samples that nobody may have shipped, and
+	// those that two may have.
+	skipped, overlapped int64
+}
+
+// resume goes on with what waits, and counts.
+func (i *intake) resume(r *resumption) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if !i.mu.paused {
-		return
-	}
 	i.mu.paused = false
-	i.mu.blocks = slices.DeleteFunc(i.mu.blocks, func(b *block) bool {
-		if b.received > after {
-			return false
+	for _, b := range i.mu.blocks {
+		cut := r.cut(b.from)
+		switch n := int64(len(b.refs)); {
+		case b.at <= cut:
+			b.skip = true
+			b.silent = b.at <= r.delivered
+			if !b.silent {
+				r.skipped += n
+				// Whatever the other one has said of it was before.
+				b.at = cut + 1
+			}
+		case b.at > r.delivered && b.at <= r.fence:
+			r.overlapped += n
 		}
-		i.discardLocked(b)
-		return true
-	})
+	}
 	i.signal()
 }
 
@@ -195,6 +237,15 @@ type receiver struct {
 	last []uint32
 	// offset is what is added to the node's times.
 	offset storage.Millis
+	// accepted is when the newest answer was sent that the batcher has had.
+	accepted atomic.Int64
+}
+
+// block is an empty block of an answer.
+func (r *receiver) block(sent, received storage.Millis) *block {
+	b := r.sink.intake.block()
+	b.from, b.at, b.received = r, sent, received
+	return b
 }
 
 // Open is series.Receiver's.
@@ -215,8 +266,7 @@ func (r *receiver) Commit(batch *series.Batch, gone []series.Handle) {
 	if r.offset <= clockTolerance && r.offset >= -clockTolerance {
 		r.offset = 0
 	}
-	b := r.sink.intake.block()
-	b.received, b.at = batch.Received, batch.Sent
+	b := r.block(batch.Sent, batch.Received)
 	for i, h := range batch.Handles {
 		b.add(uint32(h), batch.Times[i]+r.offset, batch.Values[i])
 	}
@@ -242,16 +292,14 @@ func (r *receiver) own(b *block, at storage.Millis, up float64) {
 
 // Failed is series.Receiver's.
 func (r *receiver) Failed(at storage.Millis) {
-	b := r.sink.intake.block()
-	b.received, b.at = at, at
+	b := r.block(at, at)
 	r.own(b, at, 0)
 	r.sink.intake.put(b)
 }
 
 // End is series.Receiver's.
 func (r *receiver) End(at storage.Millis) {
-	b := r.sink.intake.block()
-	b.received, b.at = at, at
+	b := r.block(at, at)
 	b.gone = append(b.gone, r.last...)
 	for _, own := range []series.Handle{r.up, r.duration} {
 		if own != 0 {
@@ -260,4 +308,23 @@ func (r *receiver) End(at storage.Millis) {
 	}
 	r.last = nil
 	r.sink.intake.put(b)
+	r.sink.receivers.remove(r)
+}
+
+// receivers are those that are open.
+type receivers struct {
+	sync.Mutex
+	all map[*receiver]struct{}
+}
+
+func (r *receivers) add(one *receiver) {
+	r.Lock()
+	defer r.Unlock()
+	r.all[one] = struct{}{}
+}
+
+func (r *receivers) remove(one *receiver) {
+	r.Lock()
+	defer r.Unlock()
+	delete(r.all, one)
 }

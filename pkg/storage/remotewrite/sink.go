@@ -26,6 +26,12 @@ type Sink struct {
 	sender  *sender.Sender
 	batcher *batcher
 	unsaved atomic.Int64
+
+	receivers receivers
+	progress  progress
+	ended     atomic.Bool
+
+	handovers, killed, skipped, overlap atomic.Int64
 }
 
 // New is a sink with what its queue holds from before. It ships nothing until Run
@@ -36,7 +42,7 @@ func New(o Options) (*Sink, error) {
 	}
 	o = o.withDefaults()
 	now := time.Now()
-	s := &Sink{o: o, table: newTable(), queue: queue.Open(o.Queue)}
+	s := &Sink{o: o, table: newTable(), queue: queue.Open(o.Queue), receivers: receivers{all: map[*receiver]struct{}{}}}
 	s.intake = newIntake(&s.o)
 	s.sender = sender.New(s.queue, uint64(now.UnixNano()), o.Sender)
 	s.batcher = newBatcher(&s.o, s.table, s.queue, s.sender.Protocol, now)
@@ -52,6 +58,10 @@ func (s *Sink) Receiver(node string, source series.Source) series.Receiver {
 	if s.o.Target != nil {
 		r.target = s.o.Target(node, source).Clone()
 		r.claims = claimTarget(r.target)
+	}
+	s.receivers.add(r)
+	if source == series.Rules {
+		return r // Nobody was asked for them.
 	}
 	r.up = s.open(r, series.Labels{{Name: series.NameLabel, Value: "up"}},
 		&series.Metadata{Family: "up", Type: series.Gauge, Help: "Whether the last scrape succeeded."})
@@ -94,13 +104,6 @@ func (r *receiver) runOf(scraped series.Labels) string {
 	return strings.Join([]string{r.node, r.source.String(), id}, "\x00")
 }
 
-// Pause stops shipping: another replica does. What comes is kept for a minute.
-func (s *Sink) Pause() { s.intake.pause() }
-
-// Resume goes on shipping with what was received after the given time, by our
-// clock: what the other replica has delivered last. 0 ships all that was kept.
-func (s *Sink) Resume(after storage.Millis) { s.intake.resume(after) }
-
 // Run ships until the context ends, and then for as long as Options.Flush what is
 // left. What is on disk is shipped after the next start.
 func (s *Sink) Run(ctx context.Context) error {
@@ -121,9 +124,11 @@ func (s *Sink) Run(ctx context.Context) error {
 		s.intake.done(b)
 	}
 	s.batcher.flush(time.Now())
+	s.note()
 	s.drain()
 	cancel()
 	done.Wait()
+	s.ended.Store(true)
 	if err := s.queue.Close(); err != nil {
 		s.o.Log.Error("remote-write queue cannot be closed", "error", err)
 	}
@@ -159,6 +164,7 @@ func (s *Sink) batch(ctx context.Context) {
 		}
 		now := time.Now()
 		s.batcher.flush(now.Add(-s.o.Deadline))
+		s.note()
 		s.batcher.describe(now)
 		if now.Sub(swept) > time.Minute {
 			s.table.sweep(storage.MillisOf(now))
@@ -172,13 +178,20 @@ func (s *Sink) batch(ctx context.Context) {
 	}
 }
 
-// drain waits until all is delivered, or the time for it is over.
+// note takes down how far the queue is.
+func (s *Sink) note() {
+	_, last := s.queue.Bounds()
+	s.progress.note(last, s.batcher.reached())
+}
+
+// drain waits until all is delivered, or the time for it is over. Nothing is
+// waited for where nothing may be sent.
 func (s *Sink) drain() {
 	deadline := time.NewTimer(s.o.Flush)
 	defer deadline.Stop()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	for s.queue.State().Records > 0 {
+	for s.sender.IsOpen() && s.queue.State().Records > 0 {
 		select {
 		case <-deadline.C:
 			return
@@ -195,9 +208,16 @@ func (s *Sink) State() State {
 		Taken: s.batcher.taken.Load(), Repeated: s.batcher.repeated.Load(), OutOfOrder: s.batcher.outOfOrder.Load(),
 		Accepted: s.batcher.accepted.Load(), Unsaved: s.unsaved.Load(),
 	}
+	state.Handovers, state.Killed = s.handovers.Load(), s.killed.Load()
+	state.Skipped, state.Overlap = s.skipped.Load(), s.overlap.Load()
 	s.intake.mu.Lock()
 	state.Paused, state.Overrun = s.intake.mu.paused, s.intake.mu.overrun
 	state.Pending = s.batcher.pending.Load() + int64(s.intake.mu.samples)
+	if state.Held = !state.Paused && !s.sender.IsOpen(); state.Paused && len(s.intake.mu.blocks) > 0 {
+		state.StandbySince, state.StandbyBytes = s.intake.mu.blocks[0].received, s.intake.mu.bytes
+		// They are not to be delivered by us.
+		state.Pending = s.batcher.pending.Load()
+	}
 	s.intake.mu.Unlock()
 	s.table.mu.Lock()
 	state.Series, state.Symbols = s.table.open, s.table.symbols.Len()

@@ -249,10 +249,10 @@ func TestRefs(t *testing.T) {
 				s.Pause()
 			}
 			if r.IntN(20) == 0 {
-				s.Resume(0)
+				s.Lead(&Handover{})
 			}
 		}
-		s.Resume(0)
+		s.Lead(&Handover{})
 		f.receiver.End(now())
 		time.Sleep(10 * time.Second)
 		for name, points := range db.all() {
@@ -293,7 +293,7 @@ func TestStandby(t *testing.T) {
 		if db.total() != 0 || s.State().Overrun != 0 {
 			t.Errorf("a paused sink ships: %+v", s.State())
 		}
-		s.Resume(times[17] + 20)
+		s.Lead(&Handover{Mark: Mark{Queue: "another", Delivered: times[17], Newest: times[17]}})
 		time.Sleep(10 * time.Second)
 		var got []storage.Millis
 		for _, p := range db.points(cpu) {
@@ -305,7 +305,7 @@ func TestStandby(t *testing.T) {
 		s.Pause()
 		f.answer(now(), sample{cpu, now(), 1})
 		time.Sleep(10 * time.Second)
-		s.Resume(0)
+		s.Lead(&Handover{})
 		stop()
 		if n := len(db.points(cpu)); n != 3 {
 			t.Errorf("%d samples, want 3", n)

@@ -26,6 +26,8 @@ type entry struct {
 	run uint32
 	// start says that its value is when its run began.
 	start bool
+	// shipped is that another replica has shipped it.
+	shipped bool
 }
 
 // A run is a run of a container, which says when its counters began.

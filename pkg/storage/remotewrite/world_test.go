@@ -38,6 +38,8 @@ type store struct {
 	fail func(n int) (status int, stored bool)
 	// old receivers know 1.0 alone, and say nothing of it.
 	old bool
+	// anyOrder receivers take samples in any order.
+	anyOrder bool
 
 	mu       sync.Mutex
 	requests int
@@ -199,6 +201,12 @@ func (s *store) takeSeries(message []byte, symbols []string, v2 bool, seen map[s
 	points := s.series[name]
 	if n := len(points); n > 0 && points[n-1].t >= p.t {
 		if i, ok := slices.BinarySearchFunc(points, p.t, func(p point, t int64) int { return cmp.Compare(p.t, t) }); !ok || points[i].v != p.v || i != n-1 {
+			if s.anyOrder {
+				if !ok {
+					s.series[name] = slices.Insert(points, i, p)
+				}
+				return
+			}
 			s.t.Errorf("%s goes back from %d to %d", name, points[n-1].t, p.t)
 		}
 		return

@@ -22,6 +22,10 @@ const (
 	Sources
 )
 
+// Rules is not among the sources, and no document of a kubelet: it stands for the
+// results of rules, where samples of both kinds are asked for.
+const Rules = Sources
+
 // String is the source's name in configuration and in metrics.
 func (s Source) String() string {
 	switch s {
@@ -31,6 +35,8 @@ func (s Source) String() string {
 		return "cadvisor"
 	case Summary:
 		return "summary"
+	case Rules:
+		return "rules"
 	default:
 		return fmt.Sprintf("source %d", uint8(s))
 	}

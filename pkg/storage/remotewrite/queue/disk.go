@@ -28,6 +28,12 @@ func (q *Queue) attach() error {
 		lock.release()
 		return err
 	}
+	id, err := openID(q.o.Dir)
+	if err != nil {
+		file.file.Close()
+		lock.release()
+		return err
+	}
 	segments, lost, highest, err := openSegments(q.o.Dir, &acked)
 	if err != nil {
 		file.file.Close()
@@ -44,6 +50,7 @@ func (q *Queue) attach() error {
 		return errors.New("the directory was away and has come back with records of later; it is used after a restart")
 	}
 	q.mu.lock, q.mu.segments, q.mu.lost = lock, segments, lost
+	q.mu.before, q.mu.id = q.mu.id, id
 	q.mu.acks, q.mu.lastRead = acked, acked.low
 	q.mu.next = max(q.mu.next, highest+1)
 	q.acked.Lock()

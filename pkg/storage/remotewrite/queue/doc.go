@@ -22,5 +22,6 @@
 // one: what a crash cut short stays at the end of a segment, where reading stops.
 // A segment is deleted when all of it is acknowledged. The file "acked" says which
 // records are: it has two slots that are written by turns, and each says the number
-// up to which all are, and the few above it.
+// up to which all are, and the few above it. The file "id" names the queue, so that
+// whoever opens the directory later is known to go on with it.
 package queue

@@ -41,6 +41,8 @@ type Queue struct {
 	// files.
 	mu struct {
 		sync.Mutex
+		// id names the queue; before is the name that it had at first, if another.
+		id, before string
 		// lock is held while the directory is ours; nil before that.
 		lock *dirLock
 		// fault is why the disk is not written, since when.
@@ -89,6 +91,7 @@ type flying struct {
 func Open(o Options) *Queue {
 	q := &Queue{o: o.withDefaults(), wake: make(chan struct{}, 1)}
 	q.mu.next = 1
+	q.mu.id = newID()
 	q.mu.window = map[uint64]flying{}
 	if q.o.Dir == "" {
 		return q
@@ -321,6 +324,35 @@ func (q *Queue) Ack(seq uint64) bool {
 		}
 	}
 	return true
+}
+
+// Bounds are the number of the newest record, and the number up to which all are
+// done with: acknowledged or dropped.
+func (q *Queue) Bounds() (done, last uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	last = q.mu.next - 1
+	for _, s := range q.mu.segments {
+		if s.records > 0 {
+			return q.mu.acks.low, last
+		}
+	}
+	for _, h := range q.mu.memory {
+		if !h.acked {
+			return q.mu.acks.low, last
+		}
+	}
+	return last, last
+}
+
+// Retry tries the directory again, if there is one that could not be used.
+func (q *Queue) Retry() {
+	if q.o.Dir == "" {
+		return
+	}
+	q.write.Lock()
+	defer q.write.Unlock()
+	q.repair()
 }
 
 // Holds says whether a record that was read still has to be sent: it was neither

@@ -13,4 +13,7 @@
 // What an answer means is in outcome.go. A body is done with when it was taken, or
 // refused for good; what is refused is counted and never posted again. There is no
 // limit to the attempts: what is too much is dropped by the queue.
+//
+// While another process ships, a sender is shut: it reads and posts nothing, and
+// gives up what is in flight.
 package sender

@@ -36,6 +36,8 @@ type Options struct {
 	// FollowRedirects follows answers 307 and 308. Others are not followed in any
 	// case: they would make the request one for a page.
 	FollowRedirects bool
+	// Shut is that nothing is sent until Open is called.
+	Shut bool
 	// Log is told when the receiver begins to fail, and when it takes samples again.
 	Log *slog.Logger
 
@@ -85,13 +87,16 @@ const (
 	TooOld
 	// Unreadable: they cannot be said in the protocol that the receiver speaks.
 	Unreadable
+	// Superseded: another process has sent newer ones since, and the receiver takes
+	// none that are older.
+	Superseded
 	// Reasons is how many there are.
 	Reasons
 )
 
 // String is the reason as metrics have it.
 func (r Reason) String() string {
-	return [Reasons]string{"rejected", "ambiguous", "too_old", "unreadable"}[r]
+	return [Reasons]string{"rejected", "ambiguous", "too_old", "unreadable", "superseded"}[r]
 }
 
 // State is how a sender is doing. Counts are since the start.

@@ -40,6 +40,9 @@ type Sender struct {
 	// born is the epoch before which bodies are another process's.
 	born uint64
 
+	// gate is shut while another process sends.
+	gate gate
+
 	// protocol is what the receiver is taken to speak, until the next start.
 	protocol  atomic.Uint32
 	confirmed atomic.Bool
@@ -54,7 +57,15 @@ type Sender struct {
 		since   time.Time
 		// refusal is when a refusal was last logged.
 		refusal time.Time
+		// past is what another process has sent newer samples than.
+		past past
 	}
+}
+
+// past is bodies: those up to a number that have a sample from before a time.
+type past struct {
+	last   uint64
+	before storage.Millis
 }
 
 // New is a sender of what is in a queue. Bodies of epochs below born were written
@@ -64,7 +75,36 @@ func New(q Queue, born uint64, o Options) *Sender {
 	s.client = &http.Client{Transport: s.o.Transport, CheckRedirect: checkRedirect(s.o.FollowRedirects)}
 	s.protocol.Store(uint32(s.o.Protocol))
 	s.mu.since = time.Now()
+	if !s.o.Shut {
+		s.gate.open()
+	}
 	return s
+}
+
+// Open has bodies sent from now on, and Shut none: an attempt that is being made is
+// given up, and what becomes of it is not known.
+func (s *Sender) Open() { s.gate.open() }
+
+// Shut is the opposite of Open.
+func (s *Sender) Shut() { s.gate.close() }
+
+// IsOpen says whether bodies are sent.
+func (s *Sender) IsOpen() bool { return s.gate.lets() }
+
+// Supersede says that another process has sent samples up to the given time, so
+// that of the bodies up to the number last those must not be sent any more that
+// have an older one.
+func (s *Sender) Supersede(last uint64, newest storage.Millis) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.past = past{last, newest}
+}
+
+// superseded says whether a body is one of those.
+func (s *Sender) superseded(r *queue.Record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return r.Seq <= s.mu.past.last && r.Oldest <= s.mu.past.before
 }
 
 // Protocol is what bodies should be written in.
@@ -76,6 +116,13 @@ func (s *Sender) Run(ctx context.Context) error {
 	defer func() { lanes.stop() }()
 	var epoch uint64
 	for {
+		// What is read is in the order of the queue, and that of a queue whose
+		// directory another process still has is not known yet.
+		_, done, err := s.gate.pass(ctx)
+		done()
+		if err != nil {
+			return nil
+		}
 		r, err := s.queue.Next(ctx)
 		if err != nil {
 			return nil
@@ -155,8 +202,10 @@ func (s *Sender) deliver(ctx context.Context, r queue.Record, unknown bool) {
 			}
 			body, protocol = down, message.V1
 		}
-		s.requests.Add(1)
-		a := s.post(ctx, body, protocol)
+		a, ok := s.attempt(ctx, &r, body, protocol)
+		if !ok {
+			return
+		}
 		switch a.outcome {
 		case taken:
 			s.taken(r, a, protocol, len(body))
@@ -177,13 +226,39 @@ func (s *Sender) deliver(ctx context.Context, r queue.Record, unknown bool) {
 				unknown = true
 			}
 			s.retries.Add(1)
-			s.note(a.failure)
+			if a.failure != "" {
+				s.note(a.failure)
+			}
 			// A tenth up or down, so that senders that failed together part.
 			pause := time.Duration(float64(backoff) * (0.9 + 0.2*s.o.jitter()))
 			wait(ctx, max(pause, a.wait, minWait))
 			backoff = min(2*backoff, s.o.MaxBackoff)
 		}
 	}
+}
+
+// attempt posts a body once, when the gate is open. It is false where the body is
+// done with all the same, or the context has ended.
+func (s *Sender) attempt(ctx context.Context, r *queue.Record, body []byte, protocol message.Protocol) (answer, bool) {
+	through, done, err := s.gate.pass(ctx)
+	defer done()
+	if err != nil {
+		return answer{}, false
+	}
+	// While it waited, another process may have sent, or the queue dropped it.
+	if s.superseded(r) {
+		s.drop(*r, Superseded, int64(r.Samples))
+		return answer{}, false
+	}
+	if !s.queue.Holds(r.Seq) {
+		return answer{}, false
+	}
+	s.requests.Add(1)
+	a := s.post(through, body, protocol)
+	if through.Err() != nil && ctx.Err() == nil && a.outcome == again {
+		a.failure = "" // It is not the receiver that failed.
+	}
+	return a, true
 }
 
 // wait waits, at most until the context ends.
