@@ -33,6 +33,8 @@ func needs() map[string]string {
 		"get apiregistration.k8s.io/apiservices named":            "compares the bundle",
 		"watch apiregistration.k8s.io/apiservices named":          "puts back a bundle that somebody changed",
 		"patch apiregistration.k8s.io/apiservices named":          "writes the bundle",
+		"get coordination.k8s.io/leases named":                    "knows which replica ships",
+		"update coordination.k8s.io/leases named":                 "ships, and says how far it is",
 		"the rights of system:auth-delegator":                     "asks kube-apiserver who a caller is, and what it may do",
 		"the rights of extension-apiserver-authentication-reader": "reads the front proxy's CA",
 	}

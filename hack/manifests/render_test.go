@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -39,6 +40,7 @@ func renderings() []rendering {
 		{"custom-metrics", "testdata/custom-metrics"},
 		{"custom-metrics-verified-tls", "testdata/custom-metrics-verified-tls"},
 		{"external-metrics-verified-tls", "testdata/external-metrics-verified-tls"},
+		{"remote-write", "testdata/remote-write"},
 		{"own-image", "testdata/own-image"},
 	}
 }
@@ -79,6 +81,8 @@ func newObject(apiVersion, kind string) metav1.Object {
 		return &corev1.Secret{}
 	case "apps/v1 Deployment":
 		return &appsv1.Deployment{}
+	case "coordination.k8s.io/v1 Lease":
+		return &coordinationv1.Lease{}
 	case "policy/v1 PodDisruptionBudget":
 		return &policyv1.PodDisruptionBudget{}
 	case "rbac.authorization.k8s.io/v1 Role":
