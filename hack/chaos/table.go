@@ -34,6 +34,7 @@ func Rows() []Row {
 		custom      = "pkg/api/custommetrics"
 		decoder     = "pkg/scraper/kubelet"
 		e2e         = "test/e2e"
+		election    = "cmd/metrics-apiserver/election"
 		exposition  = "pkg/scraper/exposition"
 		manifests   = "hack/manifests"
 		objects     = "pkg/api/objects"
@@ -171,6 +172,11 @@ func Rows() []Row {
 			Passes: "what they say of one pod differs by at most one sample",
 			Short:  []Test{{here, "TestTwoReplicas"}},
 			Long:   true,
+		},
+		{
+			ID: "F24", What: "the replica that ships by remote-write ends, is killed, or cannot reach kube-apiserver",
+			Passes: "ends: every sample, in order; killed: at most Lease and batch deadline missing or twice, and counted; no kube-apiserver: nothing lost, nothing twice",
+			Short:  []Test{{remoteWrite, "TestHandover"}, {remoteWrite, "TestKilled"}, {remoteWrite, "TestHeld"}, {remoteWrite, "TestBacklog"}, {election, "TestReleased"}, {election, "TestGone"}, {election, "TestAPIServerAway"}, {e2e, "TestHandover"}},
 		},
 		{
 			ID: "T1", What: "a kubelet, or who plays one, reports foreign pods",

@@ -34,8 +34,9 @@ func writeOverlay(dir, tag string, config []byte) (string, error) {
 	}
 	names := []string{"custom-metrics"}
 	if config != nil {
-		// It has a ConfigMap for the file, of which this is another content.
-		names = append(names, "rules")
+		// The first has a ConfigMap for the file, of which this is another content, and
+		// the second the Lease without which nothing is shipped.
+		names = append(names, "rules", "remote-write")
 		patch, err := json.Marshal([]map[string]string{{"op": "replace", "path": "/data/config.yaml", "value": string(config)}})
 		if err != nil {
 			return "", fmt.Errorf("write the overlay: %w", err)
