@@ -26,6 +26,7 @@ func ForeignBytes() []Foreign {
 		{"the Secret with our CA", "who may write it", []string{"pkg/api/servingca"}},
 		{"the configuration file", "who runs us", []string{"cmd/metrics-apiserver/configfile", "cmd/metrics-apiserver/sinks"}},
 		{"the queue of remote-write", "who may write its disk", []string{"pkg/storage/remotewrite/queue", "pkg/storage/remotewrite/message"}},
+		{"the mark of the replica that ships, an annotation of a Lease", "who may write it", []string{"cmd/metrics-apiserver/sinks"}},
 		{"blocks of history", "a cache that may lose them", []string{"pkg/storage/history"}},
 		{"paths and parameters of custom and external metrics", "clients", []string{"pkg/api/custommetrics"}},
 		{"label selectors", "clients", []string{"pkg/api/objects"}},

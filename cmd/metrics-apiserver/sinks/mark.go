@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -65,19 +66,26 @@ func (s *Set) Mark() string {
 			}
 		})
 	}
-	if len(sent) > 0 && len(sent) <= maxAnswers {
-		m.At = int64(slices.Max(slices.Collect(maps.Values(sent))))
-		for _, key := range slices.Sorted(maps.Keys(sent)) {
-			ago := (m.At - int64(sent[key]) + answerUnit/2) / answerUnit
-			m.Answers = binary.BigEndian.AppendUint32(m.Answers, key)
-			m.Answers = binary.BigEndian.AppendUint16(m.Answers, uint16(min(ago, 1<<16-1)))
-		}
-	}
+	m.At, m.Answers = encodeAnswers(sent)
 	text, err := json.Marshal(&m)
 	if err != nil {
 		panic("BUG: a mark that JSON cannot say: " + err.Error())
 	}
 	return string(text)
+}
+
+// encodeAnswers are Answers, and what their times are before.
+func encodeAnswers(sent map[uint32]storage.Millis) (at int64, answers []byte) {
+	if len(sent) == 0 || len(sent) > maxAnswers {
+		return 0, nil
+	}
+	at = int64(slices.Max(slices.Collect(maps.Values(sent))))
+	for _, key := range slices.Sorted(maps.Keys(sent)) {
+		ago := (at - int64(sent[key]) + answerUnit/2) / answerUnit
+		answers = binary.BigEndian.AppendUint32(answers, key)
+		answers = binary.BigEndian.AppendUint16(answers, uint16(min(ago, math.MaxUint16)))
+	}
+	return at, answers
 }
 
 func answerKey(node string, source series.Source) uint32 {

@@ -247,15 +247,6 @@ func TestSetRoles(t *testing.T) {
 	})
 }
 
-// TestMarkOfOthers reads marks that we did not write.
-func TestMarkOfOthers(t *testing.T) {
-	for _, text := range []string{"", "{", "[]", `{"sinks":3}`, `{"sinks":{"b":{}},"at":5,"answers":"AAAA"}`} {
-		if h := readHandover(text, time.Second).of("a"); h.Mark.Queue != "" || h.Cut != nil {
-			t.Errorf("%q: %+v", text, h)
-		}
-	}
-}
-
 // TestRulesSource ships what rules say to the sinks that want it, and asks kubelets
 // for nothing.
 func TestRulesSource(t *testing.T) {
