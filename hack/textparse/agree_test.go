@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -179,29 +177,11 @@ func cutQuoted(body []byte) (rest, quoted []byte) {
 	return rest, quoted
 }
 
-// recordings are the recorded answers of a kubelet.
-func recordings(t testing.TB) [][]byte {
-	t.Helper()
-	paths, err := filepath.Glob("../../pkg/scraper/kubelet/testdata/*/metrics-resource.txt")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no recordings: %v", err)
-	}
-	var bodies [][]byte
-	for _, path := range paths {
-		body, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		bodies = append(bodies, body)
-	}
-	return bodies
-}
-
 // TestAgree holds that both parsers read the same names, labels, values and
 // timestamps from every body that both take, and that each refuses what the
 // other does, less the differences that package exposition documents.
 func TestAgree(t *testing.T) {
-	for i, body := range recordings(t) {
+	for i, body := range recordings(t, resourceText) {
 		all, err := ours(body)
 		if err != nil || len(all) == 0 {
 			t.Errorf("recording %d: %d series, %v", i+1, len(all), err)

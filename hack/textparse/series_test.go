@@ -5,12 +5,8 @@ package textparse
 
 import (
 	"bytes"
-	"compress/gzip"
 	"fmt"
-	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -91,29 +87,8 @@ func compareSeries(t *testing.T, bodies ...[]byte) {
 // TestSeriesAgree holds that a stream reads what prometheus does, from recorded
 // answers and from the corners of the format, whatever it has read before.
 func TestSeriesAgree(t *testing.T) {
-	recorded := recordings(t)
-	compareSeries(t, recorded...)
-	paths, err := filepath.Glob("../../pkg/scraper/kubelet/testdata/*/metrics-cadvisor.txt.gz")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no recordings: %v", err)
-	}
-	var cadvisor [][]byte
-	for _, path := range paths {
-		packed, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		unpacked, err := gzip.NewReader(bytes.NewReader(packed))
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(unpacked)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cadvisor = append(cadvisor, body)
-	}
-	compareSeries(t, cadvisor...)
+	compareSeries(t, recordings(t, resourceText)...)
+	compareSeries(t, recordings(t, cadvisorText)...)
 	for _, body := range bodies() {
 		compareSeries(t, []byte(body), []byte("a 1\n"), []byte(body))
 	}
