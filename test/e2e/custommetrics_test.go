@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,13 +34,7 @@ func TestCustomMetrics(t *testing.T) {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()
 			s := prepareSite(t, minor, 2, "--custom-metrics")
-			rights, err := s.Kubectl(t.Context(), "kustomize", filepath.Join(repository(t), "hack", "manifests", "testdata", "custom-metrics"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Apply(t.Context(), []byte(onlyRBAC(rights))); err != nil {
-				t.Fatal(err)
-			}
+			s.grant("hack", "manifests", "testdata", "custom-metrics")
 			s.startServer()
 			s.createWorkload("shop", "web", 3, "50m", "64Mi", "0")
 			s.createWorkload("shop", "db", 1, "50m", "64Mi", "0")
@@ -67,20 +62,29 @@ func TestCustomMetrics(t *testing.T) {
 }
 
 // registerCustomMetrics puts the server behind the aggregation layer for custom
-// metrics, too.
+// metrics, too, and registerExternalMetrics for external ones.
 func (s *site) registerCustomMetrics(t *testing.T) {
 	t.Helper()
-	apis := []cluster.GroupVersion{
-		{Group: "custom.metrics.k8s.io", Version: "v1beta2", Priority: 110},
-		{Group: "custom.metrics.k8s.io", Version: "v1beta1", Priority: 100},
-	}
-	if err := s.Register(t.Context(), cluster.External{Namespace: "kube-system", Name: "metrics-server", Port: s.port, APIs: apis}); err != nil {
+	s.register(
+		t,
+		cluster.GroupVersion{Group: "custom.metrics.k8s.io", Version: "v1beta2", Priority: 110},
+		cluster.GroupVersion{Group: "custom.metrics.k8s.io", Version: "v1beta1", Priority: 100},
+	)
+}
+
+func (s *site) registerExternalMetrics(t *testing.T) {
+	t.Helper()
+	s.register(t, cluster.GroupVersion{Group: "external.metrics.k8s.io", Version: "v1beta1", Priority: 100})
+}
+
+// writeConfig writes a configuration file and returns its path.
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.WaitForAPIs(t.Context(), apis...); err != nil {
-		s.showLog(serverName)
-		t.Fatal(err)
-	}
+	return file
 }
 
 // customValues asks for a metric, below customPath, and returns the values in

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -51,29 +50,13 @@ const externalPath = "/apis/external.metrics.k8s.io/v1beta1"
 // kubelets say.
 func TestRules(t *testing.T) {
 	minor := cluster.Minors[0]
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(ruledConfig), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := writeConfig(t, ruledConfig)
 	s := prepareSite(t, minor, 2, "--custom-metrics", "--external-metrics", "--config="+file)
-	rights, err := s.Kubectl(t.Context(), "kustomize", filepath.Join(repository(t), "hack", "manifests", "testdata", "custom-metrics"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Apply(t.Context(), []byte(onlyRBAC(rights))); err != nil {
-		t.Fatal(err)
-	}
+	s.grant("hack", "manifests", "testdata", "custom-metrics")
 	s.startServer()
 	documented(t, s.Cluster, installDocument, "## Rules and external metrics") // Nobody serves them yet.
 	s.registerCustomMetrics(t)
-	external := cluster.GroupVersion{Group: "external.metrics.k8s.io", Version: "v1beta1", Priority: 100}
-	if err := s.Register(t.Context(), cluster.External{Namespace: "kube-system", Name: "metrics-server", Port: s.port, APIs: []cluster.GroupVersion{external}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.WaitForAPIs(t.Context(), external); err != nil {
-		s.showLog(serverName)
-		t.Fatal(err)
-	}
+	s.registerExternalMetrics(t)
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, *site, string)

@@ -106,13 +106,7 @@ func prepareSite(t *testing.T, minor string, nodes int, serverArgs ...string) *s
 func (s *site) startServer() {
 	t := s.t
 	t.Helper()
-	rights, err := s.Kubectl(t.Context(), "kustomize", filepath.Join(repository(t), "manifests", "base"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Apply(t.Context(), []byte(onlyRBAC(rights))); err != nil {
-		t.Fatal(err)
-	}
+	s.grant("manifests", "base")
 	kubeconfig, err := s.ClientKubeconfig("system:serviceaccount:kube-system:metrics-server", "system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
 	if err != nil {
 		t.Fatal(err)
@@ -146,17 +140,36 @@ func (s *site) startServer() {
 			s.showObjects()
 		}
 	})
-	apis := []cluster.GroupVersion{
-		{Group: "metrics.k8s.io", Version: "v1", Priority: 110},
-		{Group: "metrics.k8s.io", Version: "v1beta1", Priority: 100},
-	}
-	err = s.Register(t.Context(), cluster.External{Namespace: "kube-system", Name: "metrics-server", Port: s.port, APIs: apis})
-	if err != nil {
+	s.register(
+		t,
+		cluster.GroupVersion{Group: "metrics.k8s.io", Version: "v1", Priority: 110},
+		cluster.GroupVersion{Group: "metrics.k8s.io", Version: "v1beta1", Priority: 100},
+	)
+}
+
+// register puts the server behind the aggregation layer for some APIs, and waits
+// until they are available.
+func (s *site) register(t *testing.T, apis ...cluster.GroupVersion) {
+	t.Helper()
+	if err := s.Register(t.Context(), cluster.External{Namespace: "kube-system", Name: "metrics-server", Port: s.port, APIs: apis}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.WaitForAPIs(t.Context(), apis...); err != nil {
 		s.showLog(serverName)
 		t.Fatal(err)
+	}
+}
+
+// grant applies what a kustomization grants, and nothing else of it. The path is
+// from the checkout's root.
+func (s *site) grant(kustomization ...string) {
+	s.t.Helper()
+	manifest, err := s.Kubectl(s.t.Context(), "kustomize", filepath.Join(append([]string{repository(s.t)}, kustomization...)...))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.Apply(s.t.Context(), []byte(onlyRBAC(manifest))); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

@@ -38,11 +38,8 @@ const whoMayWhat = "who-may-what.golden"
 // decides is a real one.
 func TestWhoMayWhat(t *testing.T) {
 	s := prepareSite(t, cluster.Minors[0], 1, "--custom-metrics")
-	rights, err := s.Kubectl(t.Context(), "kustomize", filepath.Join(repository(t), "hack", "manifests", "testdata", "custom-metrics-verified-tls"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Apply(t.Context(), []byte(onlyRBAC(rights)+viewerRights)); err != nil {
+	s.grant("hack", "manifests", "testdata", "custom-metrics-verified-tls")
+	if err := s.Apply(t.Context(), []byte(viewerRights)); err != nil {
 		t.Fatal(err)
 	}
 	s.startServer()
@@ -89,7 +86,6 @@ func TestWhoMayWhat(t *testing.T) {
 
 // viewerRights are those of a user who may view the namespace default.
 const viewerRights = `
----
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {namespace: default, name: viewer}
