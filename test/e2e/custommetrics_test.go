@@ -33,7 +33,7 @@ func TestCustomMetrics(t *testing.T) {
 	for _, minor := range cluster.Minors {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()
-			s := prepareSite(t, minor, 2, "--custom-metrics")
+			s := prepareSite(t, minor, 2, "--custom-metrics", "--external-metrics", "--config="+writeConfig(t, contractConfig))
 			s.grant("hack", "manifests", "testdata", "custom-metrics")
 			s.startServer()
 			s.createWorkload("shop", "web", 3, "50m", "64Mi", "0")
@@ -41,14 +41,18 @@ func TestCustomMetrics(t *testing.T) {
 			s.waitForPods(t, 4)
 			documented(t, s.Cluster, installDocument, "## Custom metrics") // Nobody serves them yet.
 			s.registerCustomMetrics(t)
+			s.registerExternalMetrics(t)
 			for _, part := range []struct {
 				name string
 				run  func(*testing.T, *site)
 			}{
 				{"another server is not displaced", testCustomOwner},
-				{"discovery", testCustomDiscovery},
 				{"asked for by hand", testCustomRaw},
+				{"official clients", testOfficialClients},
+				{"contract", testContract},
+				{"discovery", testContractDiscovery},
 				{"who may read", testCustomAuthorization},
+				{"who may read totals and external metrics", testContractAuthorization},
 				{"HPA", testCustomHPA},
 				{"HPA without a value", testCustomReason},
 			} {
@@ -122,30 +126,6 @@ func testCustomOwner(t *testing.T, s *site) {
 	}
 	if after, err := s.Kubectl(t.Context(), "get", "apiservices", "-o", "name"); err != nil || after != before {
 		t.Errorf("%s, was %s, %v", after, before, err)
-	}
-}
-
-func testCustomDiscovery(t *testing.T, s *site) {
-	for _, version := range []string{"v1beta1", "v1beta2"} {
-		out, err := s.Kubectl(t.Context(), "get", "--raw", "/apis/custom.metrics.k8s.io/"+version)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var list metav1.APIResourceList
-		if err := json.Unmarshal([]byte(out), &list); err != nil {
-			t.Fatal(err)
-		}
-		names := map[string]metav1.APIResource{}
-		for _, resource := range list.APIResources {
-			names[resource.Name] = resource
-		}
-		for name, namespaced := range map[string]bool{
-			"pods/network_receive_bytes_per_second": true, "nodes/cpu_usage_cores": false, "namespaces/cpu_usage_cores": false,
-		} {
-			if r, ok := names[name]; !ok || r.Namespaced != namespaced || r.Kind != "MetricValueList" || !slices.Contains(r.Verbs, "get") {
-				t.Errorf("%s: %s is %+v", version, name, r)
-			}
-		}
 	}
 }
 
