@@ -20,8 +20,8 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
 )
 
-// TestRealCustomMetrics turns custom metrics on as the manifests say, with a real
-// kubelet below and the real HPA controller above, and off again.
+// TestRealCustomMetrics turns custom metrics on as the manifests say, and rules,
+// with a real kubelet below and the real HPA controller above, and off again.
 func TestRealCustomMetrics(t *testing.T) {
 	s := startRealSite(t, "custom-metrics", cluster.Minors[0], map[string][]string{cluster.ControllerManager: {
 		"--horizontal-pod-autoscaler-sync-period=2s",
@@ -46,19 +46,28 @@ func TestRealCustomMetrics(t *testing.T) {
 	rollout("hack", "manifests", "testdata", "custom-metrics")
 	s.kubectl(t, "wait", "--for=condition=Available", "--timeout=1m", "apiservice/v1beta1.custom.metrics.k8s.io", "apiservice/v1beta2.custom.metrics.k8s.io")
 
+	documented(t, s.Cluster, installDocument, "## Rules and external metrics")
+	rollout("test", "e2e", "testdata", "rules")
+	s.kubectl(t, "wait", "--for=condition=Available", "--timeout=1m", "apiservice/v1beta1.external.metrics.k8s.io")
+
+	// What only waits for samples waits side by side.
 	t.Run("metrics", func(t *testing.T) {
-		t.Run("HPA on network traffic", func(t *testing.T) {
-			t.Parallel()
-			testRealHPANetwork(t, s)
-		})
-		t.Run("of a known workload", func(t *testing.T) {
-			t.Parallel()
-			testRealKnown(t, s)
-		})
+		for name, run := range map[string]func(*testing.T, *realSite){
+			"HPA on network traffic": testRealHPANetwork,
+			"HPA on a ratio":         testRealHPARatio,
+			"of a known workload":    testRealKnown,
+			"as a real Prometheus":   testRealPrometheus,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				run(t, s)
+			})
+		}
 	})
+	s.kubectl(t, "delete", "apiservice", "v1beta1.external.metrics.k8s.io")
 	documented(t, s.Cluster, installDocument, "### Without custom metrics again")
-	if groups := s.kubectl(t, "get", "--raw", "/apis"); strings.Contains(groups, "custom.metrics.k8s.io") {
-		t.Errorf("custom metrics are still there: %s", groups)
+	if groups := s.kubectl(t, "get", "--raw", "/apis"); strings.Contains(groups, "custom.metrics.k8s.io") || strings.Contains(groups, "external.metrics.k8s.io") {
+		t.Errorf("custom or external metrics are still there: %s", groups)
 	}
 }
 

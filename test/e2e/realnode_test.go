@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -374,44 +373,29 @@ func testRealHPAMemory(t *testing.T, s *realSite) {
 	s.testScaling(t, "hpa-memory", "memory", "memory=85Mi", "memory=5Mi")
 }
 
-// testScaling puts the load high on the first pod, waits for a second one, puts
-// it low again, and waits until the second has gone.
+// testScaling scales a Deployment on a resource by its load.
 func (s *realSite) testScaling(t *testing.T, namespace, resource, high, low string) {
 	s.apply(t, namespace, fmt.Sprintf(realHPA, resource))
-	replicas := func(want int32) func(context.Context) error {
-		return func(ctx context.Context) error {
-			h, err := s.client.AutoscalingV2().HorizontalPodAutoscalers(namespace).Get(ctx, "scaled", metav1.GetOptions{})
-			if err != nil {
-				return err
-			}
-			if len(h.Status.CurrentMetrics) == 0 || h.Status.DesiredReplicas != want {
-				return fmt.Errorf("%d replicas are desired, want %d; metrics %+v, conditions %+v", h.Status.DesiredReplicas, want, h.Status.CurrentMetrics, h.Status.Conditions)
-			}
-			return nil
-		}
-	}
-	eventually(t, 2*time.Minute, "the HPA knows the usage of one pod", replicas(1))
+	s.scaleByLoad(t, namespace, resource, high, low)
+}
+
+// scaleByLoad puts the load high on the first pod of the Deployment scaled, waits
+// for a second one, puts it low again, and waits until the second has gone.
+func (s *realSite) scaleByLoad(t *testing.T, namespace, metric, high, low string) {
+	t.Helper()
+	eventually(t, 2*time.Minute, "the HPA knows "+metric+" of one pod", desired(s.client, namespace, "scaled", 1))
 	pods, err := s.client.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
 	if err != nil || len(pods.Items) != 1 {
 		t.Fatalf("%d pods, %v", len(pods.Items), err)
 	}
 	setLoad := func(load string) {
 		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+pods.Items[0].Status.PodIP+":8080/load?"+load, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		if response.StatusCode >= 300 {
-			t.Fatalf("set the load: %s", response.Status)
+		if err := post(t.Context(), "http://"+pods.Items[0].Status.PodIP+":8080/load?"+load, nil); err != nil {
+			t.Fatalf("set the load: %v", err)
 		}
 	}
 	setLoad(high)
-	eventually(t, 2*time.Minute, "scaled up on "+resource, replicas(2))
+	eventually(t, 2*time.Minute, "scaled up on "+metric, desired(s.client, namespace, "scaled", 2))
 	setLoad(low)
-	eventually(t, 2*time.Minute, "scaled down on "+resource, replicas(1))
+	eventually(t, 2*time.Minute, "scaled down on "+metric, desired(s.client, namespace, "scaled", 1))
 }
