@@ -18,6 +18,7 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/chaos/rig"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster/clustertest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
 )
 
@@ -168,7 +169,7 @@ spec:
 	if err := x.site.Apply(x.Context(), []byte(manifest)); err != nil {
 		x.Fatal(err)
 	}
-	rig.Eventually(x, time.Minute, "20 pods run", func(context.Context) error {
+	clustertest.Eventually(x, time.Minute, "20 pods run", func(context.Context) error {
 		if n := w.RunningPods(); n != 20 {
 			return fmt.Errorf("%d do", n)
 		}
@@ -177,7 +178,7 @@ spec:
 	server := w.Serve(x)
 	x.register("metrics-frozen", server.Port, frozenAPI())
 	hpas := x.site.Client.AutoscalingV2().HorizontalPodAutoscalers(w.Namespace)
-	rig.Eventually(x, 2*time.Minute, "the HPA sees 50 %", func(ctx context.Context) error {
+	clustertest.Eventually(x, 2*time.Minute, "the HPA sees 50 %", func(ctx context.Context) error {
 		hpa, err := hpas.Get(ctx, "web", metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -189,7 +190,7 @@ spec:
 		}
 		return fmt.Errorf("it sees %+v", hpa.Status.CurrentMetrics)
 	})
-	rig.Eventually(x, time.Minute, "all pods are served", func(ctx context.Context) error {
+	clustertest.Eventually(x, time.Minute, "all pods are served", func(ctx context.Context) error {
 		pods, err := server.Pods(ctx)
 		if err == nil && len(pods) != 20 {
 			err = fmt.Errorf("%d are", len(pods))

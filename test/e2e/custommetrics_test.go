@@ -251,20 +251,7 @@ func testCustomHPA(t *testing.T, s *site) {
 	eventually(t, 2*time.Minute, "scaled up on memory_rss_bytes", desired(s.client, "scaled", "gauge", 3))
 	eventually(t, 2*time.Minute, "scaled up on network_receive_packets_per_second", desired(s.client, "scaled", "rate", 3))
 
-	for _, node := range s.nodes {
-		node.set(func(pods map[string]kubelettest.Pod) {
-			for key, pod := range pods {
-				if !strings.HasPrefix(key, "scaled/gauge-") {
-					continue
-				}
-				pod.Containers = slices.Clone(pod.Containers)
-				for i := range pod.Containers {
-					pod.Containers[i].Memory = 1 << 20
-				}
-				pods[key] = pod
-			}
-		})
-	}
+	s.useMemory("scaled/gauge-", 1<<20)
 	eventually(t, 3*time.Minute, "scaled down on memory_rss_bytes", desired(s.client, "scaled", "gauge", 1))
 }
 

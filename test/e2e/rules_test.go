@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -115,24 +114,6 @@ func testRulesScale(t *testing.T, s *site, _ string) {
 		}
 		return within("web", values["web"], kubelettest.BytesPerSecond*1000, kubelettest.BytesPerSecond*1000/8)
 	})
-}
-
-// useMemory sets what each container of the pods in some namespaces uses.
-func (s *site) useMemory(namespaces string, bytes uint64) {
-	for _, node := range s.nodes {
-		node.set(func(pods map[string]kubelettest.Pod) {
-			for key, pod := range pods {
-				if !strings.HasPrefix(key, namespaces) {
-					continue
-				}
-				pod.Containers = slices.Clone(pod.Containers)
-				for i := range pod.Containers {
-					pod.Containers[i].Memory = bytes
-				}
-				pods[key] = pod
-			}
-		})
-	}
 }
 
 // externalValues is an external metric in a namespace, in thousandths.

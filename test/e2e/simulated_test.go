@@ -22,7 +22,6 @@ import (
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned"
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
 )
 
 // TestSimulated runs all that needs a real control plane, but no real
@@ -79,7 +78,7 @@ spec:
   template:
     metadata:
       labels: {app: %[2]s}
-      annotations: {e2e/cpu: %[4]s, e2e/memory: %[5]s, e2e/swap: "%[6]s"}
+      annotations: {clustertest/cpu: %[4]s, clustertest/memory: %[5]s, clustertest/swap: "%[6]s"}
     spec:
       terminationGracePeriodSeconds: 0
       containers:
@@ -167,7 +166,7 @@ func testKubectlTop(t *testing.T, s *site) {
 		// the same two fields as metrics-server.
 		expect("pods of a namespace, by field", len(top("pods", "-A", "--no-headers", "--field-selector=metadata.namespace=other")), 2)
 	} else {
-		expect("pods of a node, by field", len(top("pods", "-A", "--no-headers", "--field-selector=spec.nodeName=node-0")), len(s.nodes[0].pods))
+		expect("pods of a node, by field", len(top("pods", "-A", "--no-headers", "--field-selector=spec.nodeName=node-0")), len(s.nodes[0].Pods()))
 	}
 	expect("containers", len(top("pods", "-A", "--no-headers", "--containers")), 14)
 	rows = top("pods", "--sum", "--no-headers", "-l", "app=web")
@@ -308,20 +307,7 @@ spec:
 	eventually(t, 2*time.Minute, "scaled up on CPU", replicas("cpu", 3))
 
 	// Now every pod uses next to nothing.
-	for _, node := range s.nodes {
-		node.set(func(pods map[string]kubelettest.Pod) {
-			for key, pod := range pods {
-				if !strings.HasPrefix(key, "scaled/mem-") {
-					continue
-				}
-				pod.Containers = slices.Clone(pod.Containers)
-				for i := range pod.Containers {
-					pod.Containers[i].Memory = 1 << 20
-				}
-				pods[key] = pod
-			}
-		})
-	}
+	s.useMemory("scaled/mem-", 1<<20)
 	eventually(t, 3*time.Minute, "scaled down on memory", replicas("mem", 1))
 	if _, err := s.Kubectl(t.Context(), "delete", "namespace", "scaled", "--timeout=60s"); err != nil {
 		t.Error(err)
@@ -334,7 +320,7 @@ func testPodRecreated(t *testing.T, s *site) {
 	pod := `
 apiVersion: v1
 kind: Pod
-metadata: {namespace: default, name: same, annotations: {e2e/cpu: %s, e2e/memory: 10Mi}}
+metadata: {namespace: default, name: same, annotations: {clustertest/cpu: %s, clustertest/memory: 10Mi}}
 spec:
   nodeName: node-0
   terminationGracePeriodSeconds: 0

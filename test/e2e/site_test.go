@@ -20,13 +20,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned"
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster/clustertest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
 )
 
@@ -51,7 +51,7 @@ type site struct {
 	// nodes is written under nodesMu, by the test alone, which may read it
 	// without.
 	nodesMu sync.Mutex
-	nodes   []*simulatedNode
+	nodes   []*clustertest.Node
 	port    int
 	// serverArgs are our server's flags beside those that every site has.
 	serverArgs []string
@@ -97,7 +97,7 @@ func prepareSite(t *testing.T, minor string, nodes int, serverArgs ...string) *s
 	for i := range nodes {
 		s.addNode(fmt.Sprintf("node-%d", i))
 	}
-	s.runPods()
+	clustertest.RunPods(t, s.client, s.nodeNamed)
 	return s
 }
 
@@ -202,32 +202,12 @@ func onlyRBAC(manifest string) string {
 	return strings.Join(kept, "\n---\n")
 }
 
-// simulatedNode is a Node object with a fake kubelet.
-type simulatedNode struct {
-	*kubelettest.Kubelet
-	mu   sync.Mutex
-	pods map[string]kubelettest.Pod // by namespace/name
-}
-
-func (n *simulatedNode) set(change func(pods map[string]kubelettest.Pod)) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	change(n.pods)
-	usage := kubelettest.Usage{CPU: 500e6, Memory: 1 << 30, Booted: time.Now().Add(-time.Hour)}
-	for _, pod := range n.pods {
-		usage.Pods = append(usage.Pods, pod)
-	}
-	slices.SortFunc(usage.Pods, func(a, b kubelettest.Pod) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
-	n.SetUsage(usage)
-}
-
 // addNode adds a Node whose kubelet is a fake one.
 func (s *site) addNode(name string) {
 	t := s.t
 	t.Helper()
 	host := fmt.Sprintf("127.0.1.%d", len(s.nodes)+1)
-	node := &simulatedNode{Kubelet: s.kubelets.Start(name, host), pods: map[string]kubelettest.Pod{}}
-	node.set(func(map[string]kubelettest.Pod) {})
+	node := clustertest.NewNode(s.kubelets.Start(name, host))
 	s.setNodes(append(slices.Clone(s.nodes), node))
 	object := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"kubernetes.io/hostname": name}}}
 	if _, err := s.client.CoreV1().Nodes().Create(t.Context(), object, metav1.CreateOptions{}); err != nil {
@@ -261,127 +241,47 @@ func (s *site) addNode(name string) {
 	}
 }
 
-// The annotations of a simulated pod say what each of its containers uses.
-const (
-	cpuAnnotation    = "e2e/cpu"    // a quantity
-	memoryAnnotation = "e2e/memory" // a quantity
-	swapAnnotation   = "e2e/swap"   // a quantity
-)
-
-// runPods plays the kubelets' other half until the site's test ends: it runs the
-// pods that are scheduled to simulated nodes, and lets go of those that are
-// deleted.
-func (s *site) runPods() {
-	ctx, done := s.t.Context(), make(chan struct{})
-	go func() {
-		defer close(done)
-		for ctx.Err() == nil {
-			watcher, err := s.client.CoreV1().Pods("").Watch(ctx, metav1.ListOptions{})
-			if err != nil {
-				// kube-apiserver is away; a new watch begins with what is there.
-				select {
-				case <-ctx.Done():
-				case <-time.After(200 * time.Millisecond):
-				}
-				continue
-			}
-			for event := range watcher.ResultChan() {
-				if pod, ok := event.Object.(*corev1.Pod); ok {
-					s.runPod(ctx, pod, event.Type == watch.Deleted)
-				}
-			}
-		}
-	}()
-	s.t.Cleanup(func() { <-done })
-}
-
-func (s *site) runPod(ctx context.Context, pod *corev1.Pod, deleted bool) {
-	node, key := s.nodeNamed(pod.Spec.NodeName), pod.Namespace+"/"+pod.Name
-	if node == nil {
-		return
-	}
-	switch {
-	case deleted:
-		node.set(func(pods map[string]kubelettest.Pod) { delete(pods, key) })
-	case pod.DeletionTimestamp != nil:
-		now := int64(0)
-		_ = s.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
-	case pod.Status.Phase == corev1.PodRunning:
-		node.set(func(pods map[string]kubelettest.Pod) { pods[key] = usageOf(pod) })
-	default:
-		pod = pod.DeepCopy()
-		now := metav1.Now()
-		pod.Status.Phase, pod.Status.StartTime = corev1.PodRunning, &now
-		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now}}
-		for _, container := range pod.Spec.Containers {
-			pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{
-				Name: container.Name, Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
-			})
-		}
-		_, _ = s.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
-	}
-}
-
 // nodeNamed is a simulated node by its name, or nil.
-func (s *site) nodeNamed(name string) *simulatedNode {
+func (s *site) nodeNamed(name string) *clustertest.Node {
 	s.nodesMu.Lock()
 	defer s.nodesMu.Unlock()
-	if i := slices.IndexFunc(s.nodes, func(n *simulatedNode) bool { return n.Name == name }); i >= 0 {
+	if i := slices.IndexFunc(s.nodes, func(n *clustertest.Node) bool { return n.Name == name }); i >= 0 {
 		return s.nodes[i]
 	}
 	return nil
 }
 
 // setNodes replaces the simulated nodes.
-func (s *site) setNodes(nodes []*simulatedNode) {
+func (s *site) setNodes(nodes []*clustertest.Node) {
 	s.nodesMu.Lock()
 	defer s.nodesMu.Unlock()
 	s.nodes = nodes
 }
 
-// usageOf is what a running pod uses, by its annotations.
-func usageOf(pod *corev1.Pod) kubelettest.Pod {
-	quantity := func(annotation string, nano bool) uint64 {
-		q, err := resource.ParseQuantity(pod.Annotations[annotation])
-		if err != nil {
-			return 0
-		}
-		if nano {
-			return uint64(q.ScaledValue(resource.Nano))
-		}
-		return uint64(q.Value())
-	}
-	usage := kubelettest.Pod{Namespace: pod.Namespace, Name: pod.Name}
-	for _, container := range pod.Spec.Containers {
-		usage.Containers = append(usage.Containers, kubelettest.Container{
-			Name:    container.Name,
-			Started: pod.Status.StartTime.Time,
-			CPU:     quantity(cpuAnnotation, true),
-			Memory:  quantity(memoryAnnotation, false),
-			Swap:    quantity(swapAnnotation, false),
+// useMemory sets what each container of some pods uses: of those whose
+// namespace/name begins so.
+func (s *site) useMemory(prefix string, bytes uint64) {
+	for _, node := range s.nodes {
+		node.Change(func(pods map[string]kubelettest.Pod) {
+			for key, pod := range pods {
+				if !strings.HasPrefix(key, prefix) {
+					continue
+				}
+				pod.Containers = slices.Clone(pod.Containers)
+				for i := range pod.Containers {
+					pod.Containers[i].Memory = bytes
+				}
+				pods[key] = pod
+			}
 		})
 	}
-	return usage
 }
 
-// eventually waits until check is satisfied; the last error says what it lacks.
+// eventually waits until check is satisfied, and logs how long that took.
 func eventually(t *testing.T, timeout time.Duration, what string, check func(ctx context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
-	defer cancel()
-	started := time.Now()
-	for {
-		err := check(ctx)
-		if err == nil {
-			t.Logf("%s: after %v", what, time.Since(started).Round(100*time.Millisecond))
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: not within %v: %v", what, timeout, err)
-		case <-time.After(250 * time.Millisecond):
-		}
-	}
+	took := clustertest.Eventually(t, timeout, what, check)
+	t.Logf("%s: after %v", what, took.Round(100*time.Millisecond))
 }
 
 // repository is the checkout's root.

@@ -6,9 +6,8 @@
 //
 // # Types
 //
-//   - Site: the control plane and all that stands on it. It plays the kubelets'
-//     other half, too: pods that are bound to its nodes run, and use what their
-//     annotations say.
+//   - Site: the control plane and all that stands on it. Pods that are bound to its
+//     nodes run, and use what their annotations say (package clustertest).
 //   - World: the nodes and pods of one experiment. Worlds do not see each other:
 //     each has a label on its nodes, by which its servers choose what they
 //     scrape, and a namespace. So experiments run side by side on one site.

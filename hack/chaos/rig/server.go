@@ -24,6 +24,7 @@ import (
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned"
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster/clustertest"
 )
 
 // Server is a process of our server. It is asked itself, past the aggregation
@@ -74,7 +75,7 @@ func (w *World) Serve(t testing.TB, flags ...string) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Stop(context.WithoutCancel(t.Context())) })
-	Eventually(t, 2*time.Minute, s.Name+" is ready", func(ctx context.Context) error {
+	clustertest.Eventually(t, 2*time.Minute, s.Name+" is ready", func(ctx context.Context) error {
 		if s.Pid() == 0 {
 			log, err := os.ReadFile(w.LogPath(s.Name))
 			t.Fatalf("%s has ended: %v\n%s", s.Name, err, log)

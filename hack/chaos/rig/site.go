@@ -6,18 +6,17 @@ package rig
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster/clustertest"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
 )
@@ -97,7 +96,7 @@ func Start(t testing.TB) *Site {
 	}
 	s.kubelets = kubelettest.NewServer(t, kubelettest.Options{Authority: authority})
 	s.grant()
-	s.runPods()
+	clustertest.RunPods(t, s.Client, s.Node)
 	return s
 }
 
@@ -141,45 +140,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %[1]s}]
 }
 
 // Node is a Node object and its fake kubelet.
-type Node struct {
-	*kubelettest.Kubelet
-	mu   sync.Mutex
-	pods map[string]kubelettest.Pod // by namespace/name
-	skew time.Duration
-}
-
-// SetSkew sets how far the node's clock is ahead: in what the kubelet answers
-// from now on, in place of another fault, and in what it writes of pods that
-// start.
-func (n *Node) SetSkew(skew time.Duration) {
-	n.mu.Lock()
-	n.skew = skew
-	n.mu.Unlock()
-	n.SetFault(kubelettest.Fault{Skew: skew})
-}
-
-// clock is the time by the node's clock, and how far that is ahead.
-func (n *Node) clock() (now time.Time, skew time.Duration) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return time.Now().Add(n.skew), n.skew
-}
-
-// Change changes the pods that the kubelet runs, which are named by
-// namespace/name, beyond what their objects say.
-func (n *Node) Change(change func(pods map[string]kubelettest.Pod)) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	change(n.pods)
-	n.SetUsage(usageOfNode(n.pods))
-}
-
-// Pods are the pods that the kubelet runs, by namespace/name.
-func (n *Node) Pods() map[string]kubelettest.Pod {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return maps.Clone(n.pods)
-}
+type Node = clustertest.Node
 
 // Node is the node of a name, or nil.
 func (s *Site) Node(name string) *Node {
@@ -194,8 +155,7 @@ func (s *Site) startKubelet(name string) *Node {
 	s.mu.hosts++
 	host := fmt.Sprintf("127.%d.%d.%d", 16+s.mu.hosts/62500, s.mu.hosts/250%250, 1+s.mu.hosts%250)
 	s.mu.Unlock()
-	node := &Node{Kubelet: s.kubelets.Start(name, host), pods: map[string]kubelettest.Pod{}}
-	node.SetUsage(usageOfNode(nil))
+	node := clustertest.NewNode(s.kubelets.Start(name, host))
 	s.mu.Lock()
 	s.mu.nodes[name] = node
 	s.mu.Unlock()

@@ -17,6 +17,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster/clustertest"
 )
 
 // worldLabel is the label of a node that says which world it is of.
@@ -54,7 +56,7 @@ func (s *Site) Namespace(t testing.TB, name string) {
 	if _, err := s.Client.CoreV1().Namespaces().Create(t.Context(), object, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	Eventually(t, time.Minute, "the service account of "+name, func(ctx context.Context) error {
+	clustertest.Eventually(t, time.Minute, "the service account of "+name, func(ctx context.Context) error {
 		_, err := s.Client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
 		return err
 	})
@@ -131,7 +133,7 @@ func (w *World) AddPods(t testing.TB, nodes []*Node, pods int) {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	Eventually(t, 3*time.Minute, fmt.Sprintf("%d pods run", len(nodes)*pods), func(context.Context) error {
+	clustertest.Eventually(t, 3*time.Minute, fmt.Sprintf("%d pods run", len(nodes)*pods), func(context.Context) error {
 		running := 0
 		for _, node := range nodes {
 			running += len(node.Pods())
@@ -169,7 +171,7 @@ func (w *World) DeleteNode(ctx context.Context, name string) error {
 // CreatePod makes a pod of two containers on a node; each uses that much.
 func (w *World) CreatePod(ctx context.Context, name, node, cpu, memory string) error {
 	_, err := w.Client.CoreV1().Pods(w.Namespace).Create(ctx, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{CPUAnnotation: cpu, MemoryAnnotation: memory}, Labels: map[string]string{"app": "chaos"}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{clustertest.CPUAnnotation: cpu, clustertest.MemoryAnnotation: memory}, Labels: map[string]string{"app": "chaos"}},
 		Spec: corev1.PodSpec{
 			NodeName: node, TerminationGracePeriodSeconds: new(int64), Containers: []corev1.Container{{Name: "main", Image: "none"}, {Name: "side", Image: "none"}},
 		},
@@ -196,23 +198,4 @@ func (w *World) RunningPods() int {
 		}
 	}
 	return len(names)
-}
-
-// Eventually waits until check is satisfied; the last error says what it lacks.
-func Eventually(t testing.TB, timeout time.Duration, what string, check func(ctx context.Context) error) time.Duration {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
-	defer cancel()
-	started := time.Now()
-	for {
-		err := check(ctx)
-		if err == nil {
-			return time.Since(started)
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: not within %v: %v", what, timeout, err)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
 }

@@ -1,33 +1,43 @@
 // Copyright The metrics-apiserver Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package rig
+package clustertest
 
 import (
 	"context"
 	"hash/fnv"
-	"slices"
-	"strings"
+	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
 )
 
-// The annotations of a pod that say what each of its containers uses.
+// The annotations of a pod that say what each of its containers uses: quantities,
+// 0 where there is none.
 const (
-	CPUAnnotation    = "chaos/cpu"    // a quantity
-	MemoryAnnotation = "chaos/memory" // a quantity
+	CPUAnnotation    = "clustertest/cpu"
+	MemoryAnnotation = "clustertest/memory"
+	SwapAnnotation   = "clustertest/swap"
 )
 
-// runPods plays the kubelets' other half until the site ends: it runs the pods
-// that are bound to its nodes, and lets go of those that are deleted.
-func (s *Site) runPods() {
-	ctx := s.t.Context()
+// runner plays the kubelets' other half.
+type runner struct {
+	client kubernetes.Interface
+	// nodeNamed is the node of a name, or nil.
+	nodeNamed func(name string) *Node
+}
+
+// RunPods runs the pods that are bound to nodes, and lets go of those that are
+// deleted, until the test ends. nodeNamed is the node of a name, or nil for one that
+// is none of these; it is called concurrently.
+func RunPods(t testing.TB, client kubernetes.Interface, nodeNamed func(name string) *Node) {
+	ctx, r := t.Context(), &runner{client: client, nodeNamed: nodeNamed}
 	// Events of one pod stay in order: it always has the same worker.
 	queues := make([]chan watch.Event, 8)
 	ended := make(chan struct{}, len(queues)+1)
@@ -39,7 +49,7 @@ func (s *Site) runPods() {
 				select {
 				case event := <-queues[i]:
 					if pod, ok := event.Object.(*corev1.Pod); ok {
-						s.runPod(ctx, pod, event.Type == watch.Deleted)
+						r.run(ctx, pod, event.Type == watch.Deleted)
 					}
 				case <-ctx.Done():
 					return
@@ -50,7 +60,7 @@ func (s *Site) runPods() {
 	go func() {
 		defer func() { ended <- struct{}{} }()
 		for ctx.Err() == nil {
-			watcher, err := s.Client.CoreV1().Pods("").Watch(ctx, metav1.ListOptions{})
+			watcher, err := r.client.CoreV1().Pods("").Watch(ctx, metav1.ListOptions{})
 			if err != nil {
 				// kube-apiserver is away; a new watch begins with what is there.
 				select {
@@ -73,15 +83,15 @@ func (s *Site) runPods() {
 			}
 		}
 	}()
-	s.t.Cleanup(func() {
+	t.Cleanup(func() {
 		for range cap(ended) {
 			<-ended
 		}
 	})
 }
 
-func (s *Site) runPod(ctx context.Context, pod *corev1.Pod, deleted bool) {
-	node, key := s.Node(pod.Spec.NodeName), pod.Namespace+"/"+pod.Name
+func (r *runner) run(ctx context.Context, pod *corev1.Pod, deleted bool) {
+	node, key := r.nodeNamed(pod.Spec.NodeName), pod.Namespace+"/"+pod.Name
 	if node == nil {
 		return
 	}
@@ -90,7 +100,7 @@ func (s *Site) runPod(ctx context.Context, pod *corev1.Pod, deleted bool) {
 		node.Change(func(pods map[string]kubelettest.Pod) { delete(pods, key) })
 	case pod.DeletionTimestamp != nil:
 		now := int64(0)
-		_ = s.Client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+		_ = r.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
 	case pod.Status.Phase == corev1.PodRunning:
 		_, skew := node.clock()
 		node.Change(func(pods map[string]kubelettest.Pod) {
@@ -109,7 +119,7 @@ func (s *Site) runPod(ctx context.Context, pod *corev1.Pod, deleted bool) {
 				Name: container.Name, Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}},
 			})
 		}
-		_, _ = s.Client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
+		_, _ = r.client.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 	}
 }
 
@@ -126,20 +136,8 @@ func usageOfPod(pod *corev1.Pod, started time.Time) kubelettest.Pod {
 	for _, container := range pod.Spec.Containers {
 		usage.Containers = append(usage.Containers, kubelettest.Container{
 			Name: container.Name, Started: started,
-			CPU: quantity(CPUAnnotation, resource.Nano), Memory: quantity(MemoryAnnotation, 0),
+			CPU: quantity(CPUAnnotation, resource.Nano), Memory: quantity(MemoryAnnotation, 0), Swap: quantity(SwapAnnotation, 0),
 		})
 	}
-	return usage
-}
-
-// usageOfNode is what a node uses that runs the pods.
-func usageOfNode(pods map[string]kubelettest.Pod) kubelettest.Usage {
-	usage := kubelettest.Usage{CPU: 500e6, Memory: 1 << 30, Booted: time.Now().Add(-time.Hour)}
-	for _, pod := range pods {
-		usage.Pods = append(usage.Pods, pod)
-	}
-	slices.SortFunc(usage.Pods, func(a, b kubelettest.Pod) int {
-		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
-	})
 	return usage
 }
