@@ -111,6 +111,9 @@ func TestHasNumbers(t *testing.T) {
 	ofPods := autoscalingv2.MetricStatus{Pods: &autoscalingv2.PodsMetricStatus{
 		Current: autoscalingv2.MetricValueStatus{AverageValue: &resource.Quantity{}},
 	}}
+	ofExternal := autoscalingv2.MetricStatus{External: &autoscalingv2.ExternalMetricStatus{
+		Current: autoscalingv2.MetricValueStatus{AverageValue: &resource.Quantity{}},
+	}}
 	for _, c := range []struct {
 		metrics int
 		status  []autoscalingv2.MetricStatus
@@ -121,6 +124,7 @@ func TestHasNumbers(t *testing.T) {
 		{1, []autoscalingv2.MetricStatus{ofResource}, true},
 		{1, []autoscalingv2.MetricStatus{ofPods}, true},
 		{2, []autoscalingv2.MetricStatus{ofPods}, false},
+		{1, []autoscalingv2.MetricStatus{ofExternal}, true},
 		{2, []autoscalingv2.MetricStatus{ofPods, ofResource}, true},
 		{2, []autoscalingv2.MetricStatus{ofPods, unknown}, false},
 		{2, []autoscalingv2.MetricStatus{ofPods, {}}, false},

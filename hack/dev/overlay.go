@@ -14,9 +14,9 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
 )
 
-// writeOverlay writes a kustomization of manifests/base with custom metrics, with
-// the tag of our image and with a configuration file, where that is not nil, and
-// returns its directory.
+// writeOverlay writes a kustomization of manifests/base with custom and external
+// metrics, with the tag of our image and with a configuration file, where that is not
+// nil, and returns its directory.
 func writeOverlay(dir, tag string, config []byte) (string, error) {
 	overlay := filepath.Join(dir, "overlay")
 	if err := os.MkdirAll(overlay, 0o700); err != nil {
@@ -32,7 +32,7 @@ func writeOverlay(dir, tag string, config []byte) (string, error) {
 		"resources":  []string{base},
 		"images":     []map[string]string{{"name": imageName, "newTag": tag}},
 	}
-	names := []string{"custom-metrics"}
+	names := []string{"custom-metrics", "external-metrics"}
 	if config != nil {
 		// The first has a ConfigMap for the file, of which this is another content, and
 		// the second the Lease without which nothing is shipped.

@@ -76,7 +76,7 @@ func (realNode) deploy(ctx context.Context, w io.Writer, c *cluster.Cluster, rec
 		return err
 	}
 	// In memory: what waits ends with the pod in any case.
-	config := sinkConfig(receiver, "[resource, cadvisor, summary]", "")
+	config := serverConfig(receiver, "[resource, cadvisor, summary]", "")
 	overlay, err := writeOverlay(c.Dir(), tag, config)
 	if err != nil {
 		return err

@@ -34,6 +34,8 @@ const (
 	// developmentVersion is what the server says of itself. It is the same for
 	// all checkouts, so that an unchanged server is an unchanged file.
 	developmentVersion = "v0.0.0-dev"
+	// externalFlag is one that servers of older checkouts were started without.
+	externalFlag = "--external-metrics"
 )
 
 // servedAPIs returns the APIServices of our server.
@@ -43,6 +45,7 @@ func servedAPIs() []cluster.GroupVersion {
 		{Group: "metrics.k8s.io", Version: "v1beta1", Priority: 100},
 		{Group: "custom.metrics.k8s.io", Version: "v1beta2", Priority: 110},
 		{Group: "custom.metrics.k8s.io", Version: "v1beta1", Priority: 100},
+		{Group: "external.metrics.k8s.io", Version: "v1beta1", Priority: 100},
 	}
 }
 
@@ -60,7 +63,7 @@ func deployProcess(ctx context.Context, w io.Writer, c *cluster.Cluster, receive
 		return fmt.Errorf("run %s: %w", serverName, err)
 	}
 	// Simulated nodes have no other document.
-	shipping, err := writeIfChanged(configFile(c), sinkConfig(receiver, "[resource]", filepath.Join(dir, "queue")))
+	shipping, err := writeIfChanged(configFile(c), serverConfig(receiver, "[resource]", filepath.Join(dir, "queue")))
 	if err != nil {
 		return err
 	}
@@ -183,10 +186,16 @@ func runServer(ctx context.Context, w io.Writer, c *cluster.Cluster, bin string,
 		if err != nil {
 			return 0, err
 		}
+		argv := slices.Clone(component.Argv)
+		for _, flag := range []string{externalFlag, configFlag(c)} {
+			if !slices.Contains(argv, flag) {
+				argv = append(argv, flag)
+			}
+		}
 		switch {
-		case !slices.Contains(component.Argv, configFlag(c)):
+		case len(argv) > len(component.Argv):
 			// It was started by an older checkout.
-			component.Argv = append(slices.Clone(component.Argv), configFlag(c))
+			component.Argv = argv
 			if err = c.StopComponent(ctx, serverName); err == nil {
 				err = c.Add(ctx, component)
 			}
@@ -241,6 +250,7 @@ func serverComponent(c *cluster.Cluster, bin string) (cluster.Component, int, er
 			"--kubelet-use-node-status-port",
 			"--metric-resolution=15s",
 			"--custom-metrics",
+			externalFlag,
 			configFlag(c),
 		},
 		Health: "https://" + net.JoinHostPort(c.BindAddress(), strconv.Itoa(port)) + "/readyz",

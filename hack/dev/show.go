@@ -30,8 +30,10 @@ const (
 	metricsPoll = time.Second
 	// reportEvery is how often we say what is still missing.
 	reportEvery = 10 * time.Second
-	// shownMetric is the custom metric that is shown. Nodes of all kinds have it.
+	// shownMetric is the custom metric that is shown, and shownRule the external
+	// one, of rules.yaml. Nodes of all kinds have what they are made of.
 	shownMetric = "memory_working_set_request_ratio"
+	shownRule   = "app_memory_mebibytes"
 )
 
 // waitForMetrics returns when all nodes and running pods have metrics and all
@@ -121,7 +123,8 @@ func hasNumbers(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
 	for _, m := range hpa.Status.CurrentMetrics {
 		switch {
 		case m.Resource != nil && m.Resource.Current.AverageUtilization != nil,
-			m.Pods != nil && m.Pods.Current.AverageValue != nil:
+			m.Pods != nil && m.Pods.Current.AverageValue != nil,
+			m.External != nil && m.External.Current.AverageValue != nil:
 			known++
 		}
 	}
@@ -134,6 +137,7 @@ func show(ctx context.Context, w io.Writer, c *cluster.Cluster) error {
 		{"top", "nodes"},
 		{"top", "pods", "-A"},
 		{"get", "--raw", "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/metrics/" + shownMetric},
+		{"get", "--raw", "/apis/external.metrics.k8s.io/v1beta1/namespaces/default/" + shownRule + "?labelSelector=label_app%3Dweb"},
 		{"get", "hpa"},
 	} {
 		fmt.Fprintf(w, "\n$ kubectl %s\n", strings.Join(args, " "))
@@ -174,7 +178,7 @@ Try next:
   kubectl top pods --containers
   %[3]s
   kubectl get hpa --watch             # scales up within a minute
-  make up                             # again, after a change of the code
+  make up                             # again, after a change of the code or of hack/dev/rules.yaml
   make down                           # ends everything
 `, c.Kubeconfig(), c.Minor(), env.load(), shipped)
 	return err

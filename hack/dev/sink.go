@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -160,14 +161,19 @@ func sinkOf(c *cluster.Cluster) (*prometheus, error) {
 	return nil, fmt.Errorf("%s runs without %s", sinkName, listenFlag)
 }
 
-// sinkConfig is our server's configuration file. queue is the directory of the
+// rulesFile is our server's configuration where nothing is shipped.
+//
+//go:embed rules.yaml
+var rulesFile []byte
+
+// serverConfig is our server's configuration file. queue is the directory of the
 // queue; empty is that it is in memory.
-func sinkConfig(receiver *prometheus, sources, queue string) []byte {
-	var b strings.Builder
-	b.WriteString("apiVersion: metrics-apiserver/v1alpha1\nkind: Configuration\n")
+func serverConfig(receiver *prometheus, sources, queue string) []byte {
 	if receiver == nil {
-		return []byte(b.String())
+		return rulesFile
 	}
+	var b strings.Builder
+	b.Write(rulesFile)
 	fmt.Fprintf(&b, "remoteWrite:\n- name: %s\n  url: %s\n  sources: %s\n", sinkName, receiver.url.JoinPath("api/v1/write"), sources)
 	if queue != "" {
 		fmt.Fprintf(&b, "  queue_directory: %s\n", strconv.Quote(queue))
