@@ -109,6 +109,7 @@ func newServer(o *options) (*server, error) {
 	if s.configured != nil {
 		// Who may read it is up to the cluster's authorization, as for /metrics.
 		s.generic.Handler.NonGoRestfulMux.Handle("/debug/remote-write", s.configured.ship.set)
+		s.generic.Handler.NonGoRestfulMux.Handle("/debug/history", historyPage{s.rules.history})
 	}
 	source := &api.Source{Usage: store, Nodes: s.nodes, Pods: s.pods, Metrics: api.NewMetrics(own.MustRegister)}
 	if err := api.Install(s.generic, source); err != nil {

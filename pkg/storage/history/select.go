@@ -29,7 +29,7 @@ func (s *Store) Select(namespace, name string, match func(series.Labels) bool, f
 	q := query{store: s, namespace: namespace, name: name, match: match, from: from, to: to}
 	for _, t := range s.all() {
 		for _, part := range q.parts(t) {
-			if !q.read(part, each) {
+			if !q.read(t.source, part, each) {
 				return
 			}
 		}
@@ -130,14 +130,14 @@ func (q *query) labels(t *target, e *entry) series.Labels {
 }
 
 // read gives the series of a part to each.
-func (q *query) read(p part, each func(series.Points) bool) bool {
+func (q *query) read(source series.Source, p part, each func(series.Points) bool) bool {
 	for _, ref := range p.blocks {
 		var ok bool
 		if q.block, ok = q.store.get(q.block[:0], p.lane, ref.seq); !ok {
-			q.store.stats.misses.Add(1)
+			q.store.stats.misses[source].Add(1)
 			continue
 		}
-		q.store.stats.hits.Add(1)
+		q.store.stats.hits[source].Add(1)
 		q.collect(q.block, p.byID)
 	}
 	if p.open != nil {

@@ -233,7 +233,7 @@ func (s *Store) target(node string, source series.Source) *target {
 	if was != nil {
 		s.mu.former = append(s.mu.former, was)
 	}
-	t := &target{store: s, symbols: s.mu.symbols, labels: series.TargetLabels(node, s.options.Instance(node), source)}
+	t := &target{store: s, source: source, symbols: s.mu.symbols, labels: series.TargetLabels(node, s.options.Instance(node), source)}
 	t.mu.gone = map[string]place{}
 	t.held = t.symbols.take(t.labels)
 	s.mu.targets[key] = t

@@ -13,6 +13,7 @@ import (
 // A target is the series of one source of one node.
 type target struct {
 	store   *Store
+	source  series.Source
 	symbols *symbols
 	labels  series.Labels
 	held    string // The labels, as symbols encodes them.
