@@ -62,7 +62,7 @@ func (r reason) label() string {
 	}[r]
 }
 
-// counters count what happens to a rule. They are 320 bytes.
+// counters count what happens to the rules of a name. They are 250 bytes.
 type counters struct {
 	evaluations, shared atomic.Uint64
 	failures            [failures]atomic.Uint64
