@@ -55,8 +55,10 @@ func newPressure(history sheddable) *pressure {
 }
 
 const (
-	// pressureInterval is the time between two looks at memory.
-	pressureInterval = 5 * time.Second
+	// pressureInterval is the time between two looks at memory. A fleet that has more
+	// and more to say fills the last tenth of a small container in a few seconds; a
+	// look takes some microseconds.
+	pressureInterval = time.Second
 	// shedPercent is how much of the limit may be in use until history is given up,
 	// and resumePercent how much at most, with a history as large as it may be, for
 	// it to begin again.
