@@ -84,7 +84,7 @@ unit: go-version ## Run the tests that need no cluster, with the race detector w
 
 .PHONY: e2e
 e2e: go-version ## Run the tests on real control planes, which they start, and on a real node where root allows
-	go test -count=1 -timeout=60m -parallel=16 -v ./test/e2e/...
+	go test -count=1 -timeout=60m -parallel=32 -v ./test/e2e/...
 
 .PHONY: race
 race: go-version ## Run the tests that need no cluster ten times, with the race detector

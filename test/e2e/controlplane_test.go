@@ -39,6 +39,7 @@ func startCluster(t *testing.T, opts cluster.Options) *cluster.Cluster {
 }
 
 func TestControlPlane(t *testing.T) {
+	inLane(t, simulatedLane)
 	for _, minor := range cluster.Minors {
 		t.Run(minor, func(t *testing.T) {
 			testControlPlane(t, minor)

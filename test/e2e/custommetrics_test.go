@@ -30,6 +30,7 @@ const customPath = "/apis/custom.metrics.k8s.io/v1beta2"
 // TestCustomMetrics has a real control plane ask for custom metrics of fake
 // kubelets, on each supported Kubernetes version.
 func TestCustomMetrics(t *testing.T) {
+	inLane(t, simulatedLane)
 	for _, minor := range cluster.Minors {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()

@@ -2,5 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package e2e tests the project against a real Kubernetes control plane, which
-// the tests start themselves. `go test -short` skips them.
+// the tests start themselves. `go test -short` skips them. Two run side by side, see
+// inLane.
 package e2e

@@ -31,6 +31,7 @@ const leaseBound = 20 * time.Second
 // TestHandover has two servers of which one ships to a Prometheus, with the rights
 // of the manifests: one ends, and then the other is killed.
 func TestHandover(t *testing.T) {
+	inLane(t, simulatedLane)
 	if _, err := exec.LookPath("prometheus"); err != nil {
 		t.Skip("prometheus is not installed: apt-get install prometheus")
 	}

@@ -23,6 +23,7 @@ import (
 // TestRealCustomMetrics turns custom metrics on as the manifests say, and rules,
 // with a real kubelet below and the real HPA controller above, and off again.
 func TestRealCustomMetrics(t *testing.T) {
+	inLane(t, realLane)
 	s := startRealSite(t, "custom-metrics", cluster.Minors[0], map[string][]string{cluster.ControllerManager: {
 		"--horizontal-pod-autoscaler-sync-period=2s",
 		"--horizontal-pod-autoscaler-downscale-stabilization=5s",

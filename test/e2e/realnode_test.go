@@ -122,6 +122,7 @@ func within(what string, got, want, tolerance int64) error {
 // TestRealNode runs our server as users do, a pod from manifests/base on a real
 // kubelet, on each supported Kubernetes version.
 func TestRealNode(t *testing.T) {
+	inLane(t, realLane)
 	for _, minor := range cluster.Minors {
 		t.Run(minor, func(t *testing.T) {
 			s := startRealSite(t, "realnode", minor, map[string][]string{cluster.ControllerManager: {

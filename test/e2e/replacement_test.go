@@ -39,6 +39,7 @@ const (
 // TestReplacement takes the documented ways from metrics-server to us and back
 // with pods on a real node, and measures what clients notice.
 func TestReplacement(t *testing.T) {
+	inLane(t, simulatedLane)
 	r := startReplacement(t)
 	t.Run("new installation", r.testNewInstallation)
 	t.Run("from its manifests and back", r.testManifests)

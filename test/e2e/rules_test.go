@@ -48,6 +48,7 @@ const externalPath = "/apis/external.metrics.k8s.io/v1beta1"
 // TestRules has the real HPA controller scale on what rules make of what fake
 // kubelets say.
 func TestRules(t *testing.T) {
+	inLane(t, simulatedLane)
 	minor := cluster.Minors[0]
 	file := writeConfig(t, ruledConfig)
 	s := prepareSite(t, minor, 2, "--custom-metrics", "--external-metrics", "--config="+file)

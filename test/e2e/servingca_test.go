@@ -43,6 +43,7 @@ var verifiedAPIs = []string{"v1.metrics.k8s.io", "v1beta1.metrics.k8s.io"}
 // TestVerifiedTLS turns verification on as the manifests do, and has the real
 // aggregation layer verify us while the bundle is broken and the CA is renewed.
 func TestVerifiedTLS(t *testing.T) {
+	inLane(t, simulatedLane)
 	s := prepareSite(t, cluster.Minors[0], 1, "--serving-ca-secret=kube-system/"+caSecret)
 	s.applyServingCA(t)
 	s.startServer() // Its APIServices do not ask for verification yet.

@@ -28,6 +28,7 @@ import (
 // containers, on each supported Kubernetes version. The parts share one control
 // plane and run one after the other, the destructive ones last.
 func TestSimulated(t *testing.T) {
+	inLane(t, simulatedLane)
 	for _, minor := range cluster.Minors {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()

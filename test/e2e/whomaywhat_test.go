@@ -37,6 +37,7 @@ const whoMayWhat = "who-may-what.golden"
 // way, as everybody, and holds the table of the answers. The control plane that
 // decides is a real one.
 func TestWhoMayWhat(t *testing.T) {
+	inLane(t, simulatedLane)
 	s := prepareSite(t, cluster.Minors[0], 1, "--custom-metrics")
 	s.grant("hack", "manifests", "testdata", "custom-metrics-verified-tls")
 	if err := s.Apply(t.Context(), []byte(viewerRights)); err != nil {
