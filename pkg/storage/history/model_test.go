@@ -153,7 +153,8 @@ func (w *world) answer(n *worldNode, maxSeries int) {
 		}
 	}
 	var gone []series.Handle
-	for i, s := range n.series {
+	for _, i := range slices.Sorted(maps.Keys(n.series)) { // for a seed to be worth its name
+		s := n.series[i]
 		if r.IntN(40) != 0 || slices.Contains(b.Handles, s.handle) && r.IntN(2) == 0 {
 			continue
 		}
@@ -320,8 +321,10 @@ func TestOverwritten(t *testing.T) {
 			}
 			found++
 		}
-		if i := len(p.Times) - 1; p.Times[i] != last[k].at {
-			t.Errorf("%s: lacks the newest", k)
+		// Of a series that went, or paused, a block may be overwritten that is newer than
+		// one that is not: each is put where its name has it.
+		if i := len(p.Times) - 1; p.Times[i] != last[k].at && last[k].at > w.now-20_000 {
+			t.Errorf("%s: lacks the sample of the last answer", k)
 		}
 		return true
 	})
