@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -44,6 +45,13 @@ type Server struct {
 // ready. The flags come after our own and so win.
 func (w *World) Serve(t testing.TB, flags ...string) *Server {
 	t.Helper()
+	return w.serve(t, nil, nil, flags)
+}
+
+// serve starts a server by a command that is put before its own, with additions to
+// its environment.
+func (w *World) serve(t testing.TB, command, env, flags []string) *Server {
+	t.Helper()
 	w.mu.Lock()
 	w.mu.servers++
 	s := &Server{Name: fmt.Sprintf("server-%s-%d", w.Name, w.mu.servers), Port: freePort(t), world: w}
@@ -58,7 +66,7 @@ func (w *World) Serve(t testing.TB, flags ...string) *Server {
 	if s.usage, err = metricsclient.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}
-	err = w.Add(t.Context(), cluster.Component{Name: s.Name, Argv: append([]string{
+	err = w.Add(t.Context(), cluster.Component{Name: s.Name, Env: env, Argv: slices.Concat(command, []string{
 		w.binary,
 		"--kubeconfig=" + w.kubeconfig,
 		"--bind-address=127.0.0.1",
@@ -70,7 +78,7 @@ func (w *World) Serve(t testing.TB, flags ...string) *Server {
 		"--kubelet-preferred-address-types=InternalIP",
 		"--kubelet-certificate-authority=" + w.authority,
 		"--node-selector=" + worldLabel + "=" + w.Name,
-	}, flags...)})
+	}, flags)})
 	if err != nil {
 		t.Fatal(err)
 	}
