@@ -15,8 +15,10 @@ import (
 
 // sheddable is memory that can be done without: a history.Store.
 type sheddable interface {
-	// Bytes is what it takes beside Go's heap, Room what it may take.
+	// Bytes is what it takes beside Go's heap, Pending what it is about to take there
+	// at once, Room what it may take.
 	Bytes() int64
+	Pending() int64
 	Room() int64
 	Shed() (released int64)
 	Resume()
@@ -92,7 +94,7 @@ func (p *pressure) look() {
 	}
 	used, past := p.inUse(), p.history.Bytes()
 	switch shed := p.history.IsShed(); {
-	case !shed && (used+past)/shedPercent >= p.limit/100:
+	case !shed && (used+past+p.history.Pending())/shedPercent >= p.limit/100:
 		released := p.history.Shed()
 		klog.InfoS("Memory is scarce: history is given up and not kept until there is room",
 			"limitBytes", p.limit, "inUseBytes", used, "historyBytes", past, "releasedBytes", released)

@@ -16,12 +16,16 @@ import (
 // pastMemory is a history that is nothing but its size.
 type pastMemory struct {
 	bytes, room   int64
+	pending       int64
 	shed          bool
 	sheds, begins int
 }
 
 func (m *pastMemory) Bytes() int64 { return m.bytes }
 func (m *pastMemory) Room() int64  { return m.room }
+
+func (m *pastMemory) Pending() int64 { return m.pending }
+
 func (m *pastMemory) IsShed() bool { return m.shed }
 
 func (m *pastMemory) Shed() int64 {
@@ -62,6 +66,16 @@ func TestPressure(t *testing.T) {
 			t.Errorf("%s: given up %d times, begun again %d times, Go was told %d MiB", step.what, past.sheds, past.begins, told/mib)
 		}
 	}
+	// What is about to be taken counts before it is.
+	past.shed, past.bytes, past.pending, used = false, 10*mib, 20*mib, 869*mib
+	if p.look(); past.sheds != 2 {
+		t.Errorf("given up %d times", past.sheds)
+	}
+	used = 870 * mib
+	if p.look(); past.sheds != 3 {
+		t.Errorf("given up %d times", past.sheds)
+	}
+	past.sheds = 2
 	// What is not kept is not looked at.
 	past.room, past.shed, used = 0, false, 990*mib
 	p.look()

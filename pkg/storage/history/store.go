@@ -169,6 +169,22 @@ func (s *Store) Bytes() int64 {
 	return int64(c.BytesSize)
 }
 
+// Pending is how much more memory blocks will take there once those that are open are
+// full, which those that were opened at the same time are at the same time. It takes
+// time in proportion to the targets.
+func (s *Store) Pending() (bytes int64) {
+	for _, t := range s.all() {
+		t.mu.Lock()
+		if !t.mu.ended {
+			for _, l := range t.mu.lanes {
+				bytes += int64(len(l.stream.buf))
+			}
+		}
+		t.mu.Unlock()
+	}
+	return max(0, min(bytes, s.Room()-s.Bytes()))
+}
+
 // IsShed says whether nothing is kept since Shed.
 func (s *Store) IsShed() bool {
 	s.mu.Lock()

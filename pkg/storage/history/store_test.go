@@ -93,10 +93,13 @@ func TestShed(t *testing.T) {
 		}
 	}
 	answers()
+	if pending := w.store.Pending(); pending <= 0 || pending > w.store.Stats().Overhead {
+		t.Errorf("%d bytes are about to be taken", pending)
+	}
 	if released := w.store.Shed(); runtime.GOOS == "linux" && released == 0 {
 		t.Error("no memory was given back")
 	}
-	if s := w.store.Stats(); s.Bytes != 0 || s.Series != 0 || s.Overhead != 0 || s.Sheds != 1 || !w.store.IsShed() || w.store.Sources() != 0 {
+	if s := w.store.Stats(); s.Bytes != 0 || s.Series != 0 || s.Overhead != 0 || s.Sheds != 1 || !w.store.IsShed() || w.store.Sources() != 0 || w.store.Pending() != 0 {
 		t.Errorf("after shedding: %+v", s)
 	}
 	w.naive = naive{}
