@@ -39,7 +39,7 @@ const (
 // TestReplacement takes the documented ways from metrics-server to us and back
 // with pods on a real node, and measures what clients notice.
 func TestReplacement(t *testing.T) {
-	inLane(t, simulatedLane)
+	inLane(t, realLane)
 	r := startReplacement(t)
 	t.Run("new installation", r.testNewInstallation)
 	t.Run("from its manifests and back", r.testManifests)
