@@ -132,8 +132,10 @@ images: [{name: gcr.io/k8s-staging-metrics-server/metrics-server, newName: %s, n
 
 func (r *replacement) testNewInstallation(t *testing.T) {
 	// A new server has answers when its rollout is done; the document says so
-	// by its last command, kubectl top.
-	documented(t, r.Cluster, installDocument, "## A new installation")
+	// by its last command, kubectl top. That asks kube-apiserver's discovery, which
+	// follows an APIService's condition a moment later: a person is not as quick.
+	documented(t, r.Cluster, installDocument, "## A new installation",
+		"kubectl top nodes", "timeout 30 sh -c 'until kubectl top nodes; do sleep 1; done'")
 	r.checkServed(t, image.ProductReference, "v1", "v1beta1")
 	r.remove(t)
 }
