@@ -6,6 +6,7 @@ package objects
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -86,6 +87,30 @@ func (p *Pods) All(namespace string) iter.Seq[*Pod] {
 	}
 }
 
+// Namespaces is the sorted names of the namespaces that have a pod. It must not be
+// written.
+func (p *Pods) Namespaces() []string {
+	p.mu.RLock()
+	names := p.mu.names
+	p.mu.RUnlock()
+	if names != nil {
+		return names
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.namesLocked()
+}
+
+// namesLocked is Namespaces, made anew where that must be, for which mu must be
+// held for writing.
+func (p *Pods) namesLocked() []string {
+	if p.mu.names == nil {
+		p.mu.names = slices.AppendSeq(make([]string, 0, len(p.mu.namespaces)), maps.Keys(p.mu.namespaces))
+		slices.Sort(p.mu.names)
+	}
+	return p.mu.names
+}
+
 // sorted is the pods of one namespace, or of each namespace in order.
 func (p *Pods) sorted(namespace string) [][]*heldPod {
 	p.mu.RLock()
@@ -105,17 +130,10 @@ func (p *Pods) sorted(namespace string) [][]*heldPod {
 func (p *Pods) sortedLocked(namespace string, mayWrite bool) (sorted [][]*heldPod, fresh bool) {
 	names := []string{namespace}
 	if namespace == "" {
-		if p.mu.names == nil {
-			if !mayWrite {
-				return nil, false
-			}
-			p.mu.names = make([]string, 0, len(p.mu.namespaces))
-			for name := range p.mu.namespaces {
-				p.mu.names = append(p.mu.names, name)
-			}
-			slices.Sort(p.mu.names)
+		if p.mu.names == nil && !mayWrite {
+			return nil, false
 		}
-		names = p.mu.names
+		names = p.namesLocked()
 	}
 	sorted = make([][]*heldPod, 0, len(names))
 	for _, name := range names {

@@ -9,8 +9,6 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
-
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
 )
 
 // A Sample is a value of a rule as one of a series.
@@ -45,7 +43,7 @@ func (p *Provider) Each(ctx context.Context, yield func(Sample)) (evaluated, fai
 		}
 		rule.samples(result, namespace, yield)
 	}
-	namespaces := runningNamespaces(p.options.Pods)
+	namespaces := p.options.Pods.Namespaces()
 	for key, rule := range f.custom {
 		if key.resource.Group == "" && key.resource.Resource == nodesResource {
 			one(rule, "")
@@ -65,16 +63,6 @@ func (p *Provider) Each(ctx context.Context, yield func(Sample)) (evaluated, fai
 		}
 	}
 	return evaluated, failed
-}
-
-// runningNamespaces are the namespaces that have a running pod.
-func runningNamespaces(pods *objects.Pods) (names []string) {
-	for pod := range pods.All("") {
-		if n := len(names); n == 0 || names[n-1] != pod.Namespace {
-			names = append(names, pod.Namespace)
-		}
-	}
-	return names
 }
 
 // samples calls yield with what of a result is served.
