@@ -59,7 +59,7 @@ func newPressure(history sheddable) *pressure {
 const (
 	// pressureInterval is the time between two looks at memory. A fleet that has more
 	// and more to say fills the last tenth of a small container in a few seconds; a
-	// look takes some microseconds.
+	// look takes some microseconds, and near the limit one at all targets.
 	pressureInterval = time.Second
 	// shedPercent is how much of the limit may be in use until history is given up,
 	// and resumePercent how much at most, with a history as large as it may be, for
@@ -93,8 +93,11 @@ func (p *pressure) look() {
 		return
 	}
 	used, past := p.inUse(), p.history.Bytes()
+	tooMuch := func(bytes int64) bool { return bytes/shedPercent >= p.limit/100 }
 	switch shed := p.history.IsShed(); {
-	case !shed && (used+past+p.history.Pending())/shedPercent >= p.limit/100:
+	// What is pending takes a look at all targets, and cannot be more than the room:
+	// far from the limit nobody has to know.
+	case !shed && tooMuch(used+max(room, past)) && tooMuch(used+past+p.history.Pending()):
 		released := p.history.Shed()
 		klog.InfoS("Memory is scarce: history is given up and not kept until there is room",
 			"limitBytes", p.limit, "inUseBytes", used, "historyBytes", past, "releasedBytes", released)
