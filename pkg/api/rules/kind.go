@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
 // The resources that are known here.
@@ -22,7 +24,7 @@ const (
 	nodeLabel      = "node"
 	namespaceLabel = "namespace"
 	containerLabel = "container"
-	pathLabel      = "metrics_path"
+	pathLabel      = series.PathLabel
 )
 
 // kindOf is what objects of a resource are called in an answer. Clients go by what

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 	promstorage "github.com/prometheus/prometheus/storage"
@@ -133,9 +132,6 @@ func (r *reading) read(ctx context.Context, set *seriesSet, hints *promstorage.S
 	s.missPods(matchers)
 }
 
-// volumeStats is what series begin with that are of a namespace and of no pod.
-const volumeStats = "kubelet_volume_stats_"
-
 // podName is which pod a series is about.
 type podName struct{ namespace, name string }
 
@@ -158,7 +154,7 @@ type knownPod struct {
 func (r *reading) podOf(l series.Labels) (known *knownPod, believed bool) {
 	name := l.Get(podLabel)
 	if name == "" {
-		return nil, r.namespace == "" || strings.HasPrefix(l.Get(series.NameLabel), volumeStats)
+		return nil, r.namespace == "" || series.IsOfClaim(l.Get(series.NameLabel))
 	}
 	key := podName{r.namespace, name}
 	if key.namespace == "" {

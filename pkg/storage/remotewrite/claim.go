@@ -4,25 +4,19 @@
 package remotewrite
 
 import (
-	"strings"
-
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
 // The volumes of claims are told by /stats/summary, and under the same names by the
 // kubelet's own /metrics. They are shipped as if they came from there, because that
 // is where dashboards and alerts look for them.
-const (
-	claimPrefix = "kubelet_volume_stats_"
-	claimPath   = "/metrics"
-	pathLabel   = "metrics_path"
-)
+const claimPath = "/metrics"
 
-// claimTarget is a target for the volumes of claims.
+// claimTarget is a target of summaries for the volumes of claims.
 func claimTarget(target series.Labels) series.Labels {
 	claims := target.Clone()
 	for i := range claims {
-		if claims[i].Name == pathLabel {
+		if claims[i].Name == series.PathLabel {
 			claims[i].Value = claimPath
 		}
 	}
@@ -31,7 +25,7 @@ func claimTarget(target series.Labels) series.Labels {
 
 // targetOf is the labels of the target that a series is of.
 func (r *receiver) targetOf(scraped series.Labels) series.Labels {
-	if r.source == series.Summary && strings.HasPrefix(scraped.Get(series.NameLabel), claimPrefix) {
+	if r.source == series.Summary && series.IsOfClaim(scraped.Get(series.NameLabel)) {
 		return r.claims
 	}
 	return r.target

@@ -229,7 +229,7 @@ type receiver struct {
 	node   string
 	source series.Source
 	target series.Labels
-	// claims is target for the volumes of claims.
+	// claims is target for the volumes of claims, which are in summaries only.
 	claims series.Labels
 	// up and duration are series of our own; 0 where they are not wanted.
 	up, duration series.Handle

@@ -57,7 +57,9 @@ func (s *Sink) Receiver(node string, source series.Source) series.Receiver {
 	r := &receiver{sink: s, node: node, source: source}
 	if s.o.Target != nil {
 		r.target = s.o.Target(node, source).Clone()
-		r.claims = claimTarget(r.target)
+		if source == series.Summary {
+			r.claims = claimTarget(r.target)
+		}
 	}
 	s.receivers.add(r)
 	if source == series.Rules {

@@ -5,9 +5,13 @@ package series
 
 import "strings"
 
-// summaryPrefixes are what the names of series from a summary begin with.
+// IsOfClaim is whether series of a name are of a volume claim: they are in a
+// namespace, and of no pod.
+func IsOfClaim(name string) bool { return strings.HasPrefix(name, "kubelet_volume_stats_") }
+
+// isSummaryName is whether series of a name are made of a summary.
 func isSummaryName(name string) bool {
-	return strings.HasPrefix(name, "kubelet_volume_stats_") || strings.HasPrefix(name, "kubelet_summary_")
+	return IsOfClaim(name) || strings.HasPrefix(name, "kubelet_summary_")
 }
 
 // SourceOf is where series of a name are read if nothing says otherwise: some are

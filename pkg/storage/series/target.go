@@ -13,6 +13,9 @@ const (
 	namespaceValue = "kube-system"
 )
 
+// PathLabel is the label that says which document of a target a series was in.
+const PathLabel = "metrics_path"
+
 // TargetLabels are the labels of one source of a node as a target, sorted.
 // instance is the address and port of its kubelet; empty is none.
 //
@@ -27,7 +30,7 @@ func TargetLabels(node, instance string, source Source) Labels {
 	}
 	return append(labels,
 		Label{"job", jobValue},
-		Label{"metrics_path", source.Path()},
+		Label{PathLabel, source.Path()},
 		Label{"namespace", namespaceValue},
 		Label{"node", node},
 		Label{"service", serviceValue},
