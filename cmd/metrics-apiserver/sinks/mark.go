@@ -19,7 +19,7 @@ import (
 
 // A mark is how far all sinks are, as the replica that ships next is told.
 type mark struct {
-	Sinks map[string]sinkMark `json:"sinks"`
+	Sinks map[string]remotewrite.Mark `json:"sinks"`
 	// At is the newest time in Answers, by the clock of whoever wrote it.
 	At int64 `json:"at,omitempty"`
 	// Answers says when the newest answer of each source of each node was sent that
@@ -27,14 +27,6 @@ type mark struct {
 	// hash of the node and its source, and two how long it was before At, in units
 	// of 10 ms. It is there where all has been delivered.
 	Answers []byte `json:"answers,omitempty"`
-}
-
-// sinkMark is one sink's. Times are Unix milliseconds.
-type sinkMark struct {
-	Queue     string `json:"queue"`
-	Delivered int64  `json:"delivered"`
-	Newest    int64  `json:"newest"`
-	Whole     bool   `json:"whole,omitempty"`
 }
 
 const (
@@ -50,11 +42,11 @@ const (
 func (s *Set) Mark() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := mark{Sinks: map[string]sinkMark{}}
+	m := mark{Sinks: map[string]remotewrite.Mark{}}
 	sent := map[uint32]storage.Millis{}
 	for _, one := range s.mu.members {
 		sm := one.sink.Mark()
-		m.Sinks[one.name] = sinkMark{Queue: sm.Queue, Delivered: int64(sm.Delivered), Newest: int64(sm.Newest), Whole: sm.Whole}
+		m.Sinks[one.name] = sm
 		if !sm.Whole {
 			continue
 		}
@@ -97,8 +89,7 @@ func answerKey(node string, source series.Source) uint32 {
 
 // A handover is what is known of the replica that shipped before us.
 type handover struct {
-	sinks map[string]sinkMark
-	at    storage.Millis
+	sinks map[string]remotewrite.Mark
 	// sent is when the newest answers were sent that were delivered, by key.
 	sent       map[uint32]storage.Millis
 	resolution time.Duration
@@ -114,10 +105,10 @@ func readHandover(text string, resolution time.Duration) *handover {
 	if json.Unmarshal([]byte(text), &m) != nil {
 		return h
 	}
-	h.sinks, h.at = m.Sinks, storage.Millis(m.At)
+	h.sinks = m.Sinks
 	for b := m.Answers; len(b) >= answerLen; b = b[answerLen:] {
 		ago := storage.Millis(binary.BigEndian.Uint16(b[4:])) * answerUnit
-		h.sent[binary.BigEndian.Uint32(b)] = h.at - ago
+		h.sent[binary.BigEndian.Uint32(b)] = storage.Millis(m.At) - ago
 	}
 	return h
 }
@@ -128,10 +119,7 @@ func (h *handover) of(name string) *remotewrite.Handover {
 	if !ok {
 		return &remotewrite.Handover{}
 	}
-	out := &remotewrite.Handover{
-		Mark:  remotewrite.Mark{Queue: m.Queue, Delivered: storage.Millis(m.Delivered), Newest: storage.Millis(m.Newest), Whole: m.Whole},
-		Fence: h.fence, Lease: h.lease,
-	}
+	out := &remotewrite.Handover{Mark: m, Fence: h.fence, Lease: h.lease}
 	if len(h.sent) > 0 {
 		// Replicas ask a node at the same moments: what was sent within half a
 		// resolution of a delivered answer is that answer.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/remotewrite"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
@@ -32,7 +33,7 @@ func TestAnswers(t *testing.T) {
 		for i := range n {
 			sent[answerKey(fmt.Sprint("node-", i), series.Source(i%3))] = now - storage.Millis(r.IntN(60_000))
 		}
-		m := mark{Sinks: map[string]sinkMark{"a": {Queue: "q", Delivered: 7, Whole: true}}}
+		m := mark{Sinks: map[string]remotewrite.Mark{"a": {Queue: "q", Delivered: 7, Whole: true}}}
 		m.At, m.Answers = encodeAnswers(sent)
 		text, err := json.Marshal(&m)
 		if err != nil {

@@ -11,17 +11,18 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
-// A Mark is how far a sink has come, for the replica that ships after it.
+// A Mark is how far a sink has come, for the replica that ships after it, which reads
+// it as JSON.
 type Mark struct {
 	// Queue names its queue.
-	Queue string
+	Queue string `json:"queue"`
 	// Delivered is the time, by its clock, before which it was given nothing that
 	// it has not delivered, or counted as dropped.
-	Delivered storage.Millis
+	Delivered storage.Millis `json:"delivered"`
 	// Newest is that of the newest sample that it has delivered.
-	Newest storage.Millis
+	Newest storage.Millis `json:"newest"`
 	// Whole: it has ended, and nothing is left to be delivered.
-	Whole bool
+	Whole bool `json:"whole,omitempty"`
 }
 
 // A Handover is what a replica knows of the one that shipped before it. That is one
