@@ -62,11 +62,13 @@ func (o *remoteWriteOptions) leaseName(ownNamespace string) (lease types.Namespa
 	if !named {
 		namespace, name = ownNamespace, o.lease
 	}
-	if reasons := validation.IsDNS1123Subdomain(name); len(reasons) > 0 {
-		return lease, false, fmt.Errorf("--remote-write-lease is %q: %q is no name of a Lease: %s", o.lease, name, strings.Join(reasons, ", "))
+	if err := checkName("remote-write-lease", o.lease, "Lease", name, validation.IsDNS1123Subdomain); err != nil {
+		return lease, false, err
 	}
-	if reasons := validation.IsDNS1123Label(namespace); named && len(reasons) > 0 {
-		return lease, false, fmt.Errorf("--remote-write-lease is %q: %q is no name of a namespace: %s", o.lease, namespace, strings.Join(reasons, ", "))
+	if named {
+		if err := checkName("remote-write-lease", o.lease, "namespace", namespace, validation.IsDNS1123Label); err != nil {
+			return lease, false, err
+		}
 	}
 	return types.NamespacedName{Namespace: namespace, Name: name}, namespace != "", nil
 }

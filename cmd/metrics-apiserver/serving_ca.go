@@ -59,11 +59,11 @@ func (o *servingCAOptions) secretName() (types.NamespacedName, error) {
 	if !ok {
 		return types.NamespacedName{}, fmt.Errorf("--serving-ca-secret is %q: must be NAMESPACE/NAME", o.secret)
 	}
-	if reasons := validation.IsDNS1123Label(namespace); len(reasons) > 0 {
-		return types.NamespacedName{}, fmt.Errorf("--serving-ca-secret is %q: %q is no name of a namespace: %s", o.secret, namespace, strings.Join(reasons, ", "))
+	if err := checkName("serving-ca-secret", o.secret, "namespace", namespace, validation.IsDNS1123Label); err != nil {
+		return types.NamespacedName{}, err
 	}
-	if reasons := validation.IsDNS1123Subdomain(name); len(reasons) > 0 {
-		return types.NamespacedName{}, fmt.Errorf("--serving-ca-secret is %q: %q is no name of a Secret: %s", o.secret, name, strings.Join(reasons, ", "))
+	if err := checkName("serving-ca-secret", o.secret, "Secret", name, validation.IsDNS1123Subdomain); err != nil {
+		return types.NamespacedName{}, err
 	}
 	return types.NamespacedName{Namespace: namespace, Name: name}, nil
 }
