@@ -120,7 +120,8 @@ func (r *readiness) countNodes(at storage.Millis) (servable, all int) {
 func (r *readiness) countPods(at storage.Millis) (servable, settled int) {
 	var containers []storage.ContainerUsage
 	for pod := range r.source.Pods.All("") {
-		if pod.Started > at-storage.MillisIn(settledAge) || !pod.HasRunning() {
+		// When a pod began is said by its node's clock.
+		if pod.Started+r.source.Usage.Offset(pod.Node) > at-storage.MillisIn(settledAge) || !pod.HasRunning() {
 			continue
 		}
 		if _, scraped := r.source.Nodes.Get(pod.Node); !scraped {

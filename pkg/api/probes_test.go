@@ -204,7 +204,7 @@ func TestReadinessLatches(t *testing.T) {
 }
 
 // TestReadinessCountsSettledPods: a pod is waited for when it is older than 60 s
-// and its node is one that is scraped.
+// by its node's clock and its node is one that is scraped.
 func TestReadinessCountsSettledPods(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	at := start.Add(10 * time.Second)
@@ -222,8 +222,14 @@ func TestReadinessCountsSettledPods(t *testing.T) {
 		{aged("unselected", "other", time.Hour), 0},
 		{pod("ns", "unknown", "n", nil, "c"), 1},
 		{aged("future", "n", -time.Hour), 0},
+		{aged("young-where-it-is-an-hour-later", "ahead", 59*time.Second-time.Hour), 0},
+		{aged("old-where-it-is-an-hour-later", "ahead", 61*time.Second-time.Hour), 1},
+		{aged("young-where-it-is-an-hour-earlier", "behind", 59*time.Second+time.Hour), 0},
+		{aged("old-where-it-is-an-hour-earlier", "behind", 61*time.Second+time.Hour), 1},
 	} {
-		source := newSource(t, []*corev1.Node{node("n", nil)}, []*corev1.Pod{c.pod}, &fakeUsage{})
+		usage := &fakeUsage{offsets: map[string]storage.Millis{"ahead": storage.MillisIn(-time.Hour), "behind": storage.MillisIn(time.Hour)}}
+		nodes := []*corev1.Node{node("n", nil), node("ahead", nil), node("behind", nil)}
+		source := newSource(t, nodes, []*corev1.Pod{c.pod}, usage)
 		r := &readiness{source: source, started: start}
 		if servable, settled := r.countPods(storage.MillisOf(at)); servable != 0 || settled != c.settled {
 			t.Errorf("%s: %d of %d, want 0 of %d", c.pod.Name, servable, settled, c.settled)

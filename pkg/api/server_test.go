@@ -40,7 +40,11 @@ type fakeUsage struct {
 	// pods is by "node/namespace/name", nodes by name.
 	pods  map[string]storage.PodUsage
 	nodes map[string]storage.NodeUsage
+	// offsets are by the name of a node.
+	offsets map[string]storage.Millis
 }
+
+func (f *fakeUsage) Offset(node string) storage.Millis { return f.offsets[node] }
 
 func (f *fakeUsage) Pod(_ []storage.ContainerUsage, q storage.PodQuery, _ storage.Millis) (storage.PodUsage, storage.Absence) {
 	usage, ok := f.pods[q.Node+"/"+q.Namespace+"/"+q.Name]

@@ -30,6 +30,17 @@ func TestClock(t *testing.T) {
 		scrape(15, read("web/app", 12+hour, 100)),
 		scrape(30, read("web/app", 28+hour, 108)),
 		answers(30, "web", "28/16 app=500m"))
+	f("the offset is that of the newest answer, as long as the node is held",
+		offset(scriptNode, 0),
+		clock(-hour),
+		scrape(15, read("web/app", 12+hour, 100)),
+		offset(scriptNode, -hour),
+		clock(-hour+3),
+		scrape(30, read("web/app", 28+hour-3, 108)),
+		offset(scriptNode, -hour+3),
+		offset("other", 0),
+		func(s *script) { s.store.Forget(scriptNode) },
+		offset(scriptNode, 0))
 	f("starts are shifted with the samples",
 		clock(-hour),
 		scrape(30, read("web/app", 28+hour, 4).started(8+hour)),

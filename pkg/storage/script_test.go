@@ -192,6 +192,17 @@ func podStarted(pod string, when float64) step {
 // clock sets how far our clock is ahead of the node's, in seconds.
 func clock(seconds float64) step { return func(s *script) { s.offset = millis(seconds) } }
 
+// offset expects how far the store says that our clock is ahead of a node's, in
+// seconds.
+func offset(node string, want float64) step {
+	return func(s *script) {
+		s.t.Helper()
+		if got := s.store.Offset(node); got != millis(want) {
+			s.t.Errorf("the offset of %s is %v, want %v s", node, got, want)
+		}
+	}
+}
+
 // nodeUsage sets the node's own sample for the scrapes that follow.
 func nodeUsage(sample storage.Sample, estimate uint64) step {
 	return func(s *script) { s.usage, s.usageBy = sample, estimate }

@@ -158,6 +158,16 @@ func (s *Store) Node(name string, now Millis) (NodeUsage, Absence) {
 	return state.nodeAnswer, Present
 }
 
+// Offset is what has to be added to times by a node's clock to make them ours, as
+// the node's newest answer has it; 0 where nothing is held of the node.
+func (s *Store) Offset(node string) Millis {
+	state := s.load(node, nil)
+	if state == nil {
+		return 0
+	}
+	return state.offset
+}
+
 // Points counts the nodes and containers that have a rate, stale ones included.
 func (s *Store) Points() (nodes, containers int) {
 	s.nodes.Range(func(_, value any) bool {

@@ -14,6 +14,8 @@ import (
 type Usage interface {
 	Pod(dst []storage.ContainerUsage, q storage.PodQuery, now storage.Millis) (storage.PodUsage, storage.Absence)
 	Node(name string, now storage.Millis) (storage.NodeUsage, storage.Absence)
+	// Offset is what has to be added to times by a node's clock to make them ours.
+	Offset(node string) storage.Millis
 }
 
 // Inputs is where all other numbers are read from; *input.Store is one. Its

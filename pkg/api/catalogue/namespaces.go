@@ -69,11 +69,17 @@ func (r *request) addToSum(s *sum, pod *objects.Pod) {
 	switch {
 	case why == present:
 		s.add(&t)
-	case why.lasting() || pod.Terminating || pod.Started > r.at-storage.MillisIn(settledAge):
+	case why.lasting() || pod.Terminating || r.young(pod):
 		s.leftOut.Add(why, pod.Name)
 	default:
 		s.missing.Add(why, pod.Name)
 	}
+}
+
+// young is whether a pod began too lately for its value to be waited for. When it
+// began is said by its node's clock.
+func (r *request) young(pod *objects.Pod) bool {
+	return pod.Started+r.usage.Offset(pod.Node) > r.at-storage.MillisIn(settledAge)
 }
 
 func (s *sum) add(t *term) {

@@ -69,6 +69,27 @@ func TestNamespaceSum(t *testing.T) {
 	}
 }
 
+// TestNamespaceSumByTheNodesClock: how old a pod is, is said by its node's clock,
+// which an hour's error must make neither young nor old.
+func TestNamespaceSumByTheNodesClock(t *testing.T) {
+	for name, offset := range map[string]time.Duration{"ahead": -time.Hour, "behind": time.Hour} {
+		w := newWorld(t, "n1")
+		w.offsets["n1"] = storage.MillisIn(offset)
+		w.pod("shop", "a", "web", begunAt(time.Now().Add(-2*settledAge-offset)))
+		w.value("shop/a", input.NetworkReceiveBytes, 1, at)
+		w.pod("shop", "new", "web", begunAt(time.Now().Add(-settledAge/2-offset)))
+		w.absent("shop/new", input.NetworkReceiveBytes, storage.OneSample)
+		if got := w.values(query("namespaces", "", "shop", "", receive)); len(got) != 1 || got[0].Milli != 1_000 {
+			t.Errorf("%s: %+v", name, got)
+		}
+		w.pod("shop", "stale", "web", begunAt(time.Now().Add(-2*settledAge-offset)))
+		w.absent("shop/stale", input.NetworkReceiveBytes, storage.Stale)
+		if got := w.refusal(query("namespaces", "", "shop", "", receive)); !strings.Contains(got, "1 of its 3 running pods without one") || !strings.Contains(got, "(stale)") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // TestNamespaceSumOfWhatFewHave: a pod that cannot have the metric is left out.
 func TestNamespaceSumOfWhatFewHave(t *testing.T) {
 	w := newWorld(t, "n1")

@@ -33,6 +33,8 @@ type world struct {
 	readings map[string]map[input.ID]reading
 	usage    map[string]storage.PodUsage
 	ofNodes  map[string]storage.NodeUsage
+	// offsets are by the name of a node.
+	offsets map[string]storage.Millis
 }
 
 // reading is a value, or why there is none.
@@ -45,7 +47,7 @@ func newWorld(t testing.TB, nodes ...string) *world {
 	t.Helper()
 	w := &world{
 		t: t, nodes: objects.NewNodes(nil), pods: objects.NewPods(),
-		readings: map[string]map[input.ID]reading{}, usage: map[string]storage.PodUsage{}, ofNodes: map[string]storage.NodeUsage{},
+		readings: map[string]map[input.ID]reading{}, usage: map[string]storage.PodUsage{}, ofNodes: map[string]storage.NodeUsage{}, offsets: map[string]storage.Millis{},
 	}
 	w.must(w.nodes.Replace(nil, "1"))
 	w.must(w.pods.Replace(nil, "1"))
@@ -168,6 +170,8 @@ func (w usageOf) Node(name string, _ storage.Millis) (storage.NodeUsage, storage
 	}
 	return usage, storage.Present
 }
+
+func (w usageOf) Offset(node string) storage.Millis { return w.offsets[node] }
 
 // provider is a provider of the world for which everything has been wanted for
 // long, so that no request waits.
