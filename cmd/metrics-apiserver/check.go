@@ -24,23 +24,34 @@ import (
 // errCheck is that the configuration has something wrong in it, which was printed.
 var errCheck = errors.New("the configuration is not right")
 
+// checkOptions are what to look at.
+type checkOptions struct {
+	// config is the configuration file.
+	config string
+	// answers are directories, each with what the kubelet of node said at a moment.
+	answers []string
+	node    string
+	// objects are files with the Pods that answers are about.
+	objects []string
+}
+
 // newCheckCommand is the command that looks at a configuration without a cluster.
 func newCheckCommand() *cobra.Command {
-	var file, node string
-	var answers []string
+	var o checkOptions
 	command := &cobra.Command{
-		Use:   "check --config FILE [--answers DIR ...]",
+		Use:   "check --config FILE [--answers DIR ... [--objects FILE ...]]",
 		Short: "Validate a configuration file, and evaluate its rules against recorded answers of a kubelet",
 		Long: "check validates a configuration file, offline. With --answers it evaluates the rules as well:\n" +
 			"each directory is one moment of one kubelet, with what it answered as metrics-resource.txt,\n" +
 			"metrics-cadvisor.txt and stats-summary.json (or as such with .gz), as far as they are there, and\n" +
 			"the moment, in seconds since 1970, in a file called time. All pods in the answers are taken to run.\n" +
-			"It ends with 1 if something is wrong.",
+			"With --objects it knows their labels and owners, too: each file is what kubectl get pods -o yaml, or\n" +
+			"-o json, wrote. It ends with 1 if something is wrong.",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return check(command.Context(), command.OutOrStdout(), file, node, answers)
+			return check(command.Context(), command.OutOrStdout(), &o)
 		},
 	}
 	usage := func(command *cobra.Command) error {
@@ -54,9 +65,10 @@ func newCheckCommand() *cobra.Command {
 			command.PrintErrln(err)
 		}
 	})
-	command.Flags().StringVar(&file, "config", "", "The configuration file.")
-	command.Flags().StringSliceVar(&answers, "answers", nil, "A directory with answers of a kubelet. Rates need two of them, or more.")
-	command.Flags().StringVar(&node, "node", "node", "The name of the node that answered.")
+	command.Flags().StringVar(&o.config, "config", "", "The configuration file.")
+	command.Flags().StringSliceVar(&o.answers, "answers", nil, "A directory with answers of a kubelet. Rates need two of them, or more.")
+	command.Flags().StringSliceVar(&o.objects, "objects", nil, "A file with Pods, in YAML or JSON, for labels and owners that rules name.")
+	command.Flags().StringVar(&o.node, "node", "node", "The name of the node that answered.")
 	if err := command.MarkFlagRequired("config"); err != nil {
 		panic("BUG: " + err.Error())
 	}
@@ -64,12 +76,15 @@ func newCheckCommand() *cobra.Command {
 }
 
 // check prints what is wrong with a file, and what its rules come to.
-func check(ctx context.Context, out io.Writer, file, node string, dirs []string) error {
-	text, err := os.ReadFile(file)
+func check(ctx context.Context, out io.Writer, o *checkOptions) error {
+	if len(o.objects) > 0 && len(o.answers) == 0 {
+		return errors.New("--objects is of no use without --answers, whose pods they are: give both or none")
+	}
+	text, err := os.ReadFile(o.config)
 	if err != nil {
 		return fmt.Errorf("read the configuration file: %w", err)
 	}
-	config, err := configfile.Parse(filepath.Base(file), text)
+	config, err := configfile.Parse(filepath.Base(o.config), text)
 	if err != nil {
 		return err
 	}
@@ -78,8 +93,8 @@ func check(ctx context.Context, out io.Writer, file, node string, dirs []string)
 		fmt.Fprintln(out, err)
 	}
 	fmt.Fprintf(out, "%d rules are good, %d are not.\n", len(usable), len(refused))
-	if len(dirs) > 0 {
-		if err := evaluateRecorded(ctx, out, usable, node, dirs); err != nil {
+	if len(o.answers) > 0 {
+		if err := evaluateRecorded(ctx, out, usable, o); err != nil {
 			return err
 		}
 	}
@@ -113,10 +128,20 @@ func compiledRules(config *configfile.Config) (usable []*rules.Compiled, refused
 }
 
 // evaluateRecorded prints what rules come to at the last of recorded moments.
-func evaluateRecorded(ctx context.Context, out io.Writer, usable []*rules.Compiled, node string, dirs []string) error {
-	r, err := readRecordings(usable, node, dirs)
+func evaluateRecorded(ctx context.Context, out io.Writer, usable []*rules.Compiled, o *checkOptions) error {
+	known, err := readPods(o.objects)
 	if err != nil {
 		return err
+	}
+	r, err := readRecordings(usable, o.node, o.answers)
+	if err != nil {
+		return err
+	}
+	if err := r.setPods(known, o.node); err != nil {
+		return err
+	}
+	for _, note := range r.notes {
+		fmt.Fprintln(out, note)
 	}
 	evaluator := rules.NewEvaluator(r.recent, r.pods, rules.DefaultMaxAge)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -155,6 +180,11 @@ func printResult(out io.Writer, rule *rules.Compiled, namespace string, result *
 		if value == "" {
 			value = fmt.Sprintf("%d.%03d", v.Milli/1000, v.Milli%1000)
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%v\n", rule.Rule().Name, rule.Of(), namespace, v.Object, value, (result.At - v.Time).Duration().Round(time.Second))
+		object := v.Object
+		if attach := rule.Rule().Attach; object == "" && !attach.External {
+			// Labels of pods are there with --objects only.
+			object, value = "-", fmt.Sprintf("none: a result without the label %s is of nothing", attach.Label)
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%v\n", rule.Rule().Name, rule.Of(), namespace, object, value, (result.At - v.Time).Duration().Round(time.Second))
 	}
 }

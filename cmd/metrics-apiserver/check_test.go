@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"compress/gzip"
 	"io"
 	"os"
@@ -88,14 +87,7 @@ func TestCheck(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var out bytes.Buffer
-		command := newCommand()
-		command.SilenceErrors = true
-		command.SetOut(&out)
-		command.SetErr(&out)
-		command.SetArgs(append([]string{"check", "--config", file}, args...))
-		err := command.Execute()
-		return out.String(), err
+		return execute(t, append([]string{"check", "--config", file}, args...)...)
 	}
 	var args []string
 	for _, dir := range recorded(t) {

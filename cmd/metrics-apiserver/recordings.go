@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,10 +32,16 @@ import (
 // does.
 type recordings struct {
 	recent *series.Recent
-	pods   *objects.Pods
-	// namespaces is those of the pods, at the last moment.
+	at     storage.Millis
+	// answered is the pods that answers are about at the last moment, by namespace
+	// and name: of each its containers, and nothing else.
+	answered map[string]*corev1.Pod
+
+	// What setPods finds: pods that there are, in which namespaces they are, and what
+	// there is to say about them.
+	pods       *objects.Pods
 	namespaces map[string]bool
-	at         storage.Millis
+	notes      []string
 }
 
 // recording is one directory.
@@ -59,7 +66,7 @@ func readRecordings(usable []*rules.Compiled, node string, dirs []string) (*reco
 	if err != nil {
 		return nil, err
 	}
-	r := &recordings{recent: recent, pods: objects.NewPods(), namespaces: map[string]bool{}}
+	r := &recordings{recent: recent}
 	var selectors []series.Selector
 	for _, rule := range usable {
 		selectors = append(selectors, rule.Selectors(rules.DefaultMaxAge)...)
@@ -89,13 +96,63 @@ func readRecordings(usable []*rules.Compiled, node string, dirs []string) (*reco
 			}
 		}
 	}
-	for _, pod := range seen.pods {
+	r.answered = seen.pods
+	return r, nil
+}
+
+// setPods says which pods there are: those of the objects that run on the node, as
+// the server would know them, and those that are only in the answers.
+func (r *recordings) setPods(known []foundPod, node string) error {
+	r.pods, r.namespaces = objects.NewPods(), map[string]bool{}
+	var elsewhere, ended int
+	var others []string
+	add := func(pod *corev1.Pod) error {
 		r.namespaces[pod.Namespace] = true
-		if err := r.pods.Add(pod); err != nil {
-			return nil, err
+		return r.pods.Add(pod)
+	}
+	left := maps.Clone(r.answered)
+	for _, found := range known {
+		pod := found.pod
+		answered := r.answered[podKey(pod)]
+		delete(left, podKey(pod))
+		switch {
+		case pod.Status.Phase != "" && pod.Status.Phase != corev1.PodRunning:
+			ended++
+			continue
+		case pod.Spec.NodeName == "":
+			pod.Spec.NodeName = node // As one has it who writes a pod by hand.
+		case pod.Spec.NodeName != node:
+			elsewhere++
+			if !slices.Contains(others, pod.Spec.NodeName) {
+				others = append(others, pod.Spec.NodeName)
+			}
+			continue
+		}
+		if pod.Status.Phase == "" && len(pod.Status.ContainerStatuses) == 0 && answered != nil {
+			pod.Status.ContainerStatuses = answered.Status.ContainerStatuses
+		}
+		if err := add(pod); err != nil {
+			return err
 		}
 	}
-	return r, nil
+	if elsewhere > 0 && elsewhere+ended == len(known) {
+		slices.Sort(others)
+		return fmt.Errorf("none of the pods in --objects is on the node %q: say with --node which node answered; they are on %s", node, strings.Join(others, ", "))
+	}
+	for _, pod := range left {
+		if err := add(pod); err != nil {
+			return err
+		}
+	}
+	note := func(n int, format string, args ...any) {
+		if n > 0 && len(known) > 0 {
+			r.notes = append(r.notes, fmt.Sprintf("%d of the pods "+format, append([]any{n}, args...)...))
+		}
+	}
+	note(elsewhere, "in --objects are on other nodes than %s, and left out.", node)
+	note(ended, "in --objects do not run, and are left out.")
+	note(len(left), "in the answers are not in --objects: they are taken to run, without labels and owners.")
+	return nil
 }
 
 // timeOf is when a directory was recorded.
@@ -165,11 +222,11 @@ func (c *podCollector) Open(l series.Labels, _ *series.Metadata) series.Handle {
 func (c *podCollector) Commit(batch *series.Batch, _ []series.Handle) {
 	for _, handle := range batch.Handles {
 		p := c.opened[handle-1]
-		key := p.namespace + "/" + p.pod
-		pod := c.pods[key]
-		if pod == nil {
-			pod = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: p.pod}, Spec: corev1.PodSpec{NodeName: c.node}}
-			c.pods[key] = pod
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: p.pod}, Spec: corev1.PodSpec{NodeName: c.node}}
+		if before := c.pods[podKey(pod)]; before != nil {
+			pod = before
+		} else {
+			c.pods[podKey(pod)] = pod
 		}
 		statuses := &pod.Status.ContainerStatuses
 		if p.container != "" && !slices.ContainsFunc(*statuses, func(s corev1.ContainerStatus) bool { return s.Name == p.container }) {
