@@ -5,6 +5,7 @@ package storage_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -64,6 +65,42 @@ func TestNewLayout(t *testing.T) {
 			}
 			if !found {
 				t.Fatalf("key %v is not in row %d", keys[i], row)
+			}
+		}
+	}
+}
+
+// TestFind holds the search against looking at all pods.
+func TestFind(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	name := func() string { return strconv.Itoa(random.IntN(30)) }
+	for range 300 {
+		keys := make([]storage.ContainerKey, random.IntN(30))
+		for i := range keys {
+			keys[i] = storage.ContainerKey{Namespace: name()[:1], Pod: name(), Container: name()}
+		}
+		layout, _ := storage.NewLayout(keys)
+		for range 30 {
+			namespace, pod := name()[:1], name()
+			want := slices.IndexFunc(layout.Pods, func(p storage.PodRows) bool { return p.Namespace == namespace && p.Name == pod })
+			if got, ok := layout.Find(namespace, pod); ok != (want >= 0) || ok && got != want {
+				t.Fatalf("%s/%s is at %d, %v, want %d in %v", namespace, pod, got, ok, want, layout.Pods)
+			}
+		}
+	}
+}
+
+// BenchmarkFind looks for each of 30 pods of a node.
+func BenchmarkFind(b *testing.B) {
+	var keys []storage.ContainerKey
+	for i := range 30 {
+		keys = append(keys, storage.ContainerKey{Namespace: "shop", Pod: "workload-" + strconv.Itoa(i/10) + "-6d4b75cb6d-" + strconv.Itoa(10000+i), Container: "server"})
+	}
+	layout, _ := storage.NewLayout(keys)
+	for b.Loop() {
+		for i := range keys {
+			if found, ok := layout.Find(keys[i].Namespace, keys[i].Pod); !ok || found != i {
+				b.Fatal(found, ok)
 			}
 		}
 	}

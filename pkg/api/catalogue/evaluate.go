@@ -22,6 +22,8 @@ type Usage interface {
 // methods are called concurrently.
 type Inputs interface {
 	Pod(q *storage.PodQuery, id input.ID, now storage.Millis) (input.Value, storage.Absence)
+	// PodPair is two inputs of a pod, of the same answer where they have one source.
+	PodPair(q *storage.PodQuery, first, second input.ID, now storage.Millis) (a, b input.Value, absence storage.Absence)
 	Node(name string, id input.ID, now storage.Millis) (input.Value, storage.Absence)
 }
 
@@ -88,11 +90,7 @@ func (e *evaluator) podTerm(f *Formula, pod *objects.Pod) (term, reason) {
 		v, absence := e.inputs.Pod(&e.query, f.over, e.at)
 		return term{time: v.Time, window: v.Window, over: v.Value, under: 1}, reason(absence)
 	case ofQuotient:
-		over, absence := e.inputs.Pod(&e.query, f.over, e.at)
-		if absence != storage.Present {
-			return term{}, reason(absence)
-		}
-		under, absence := e.inputs.Pod(&e.query, f.under, e.at)
+		over, under, absence := e.inputs.PodPair(&e.query, f.over, f.under, e.at)
 		if absence != storage.Present {
 			return term{}, reason(absence)
 		}

@@ -151,6 +151,13 @@ func (w inputsOf) Pod(q *storage.PodQuery, id input.ID, _ storage.Millis) (input
 	return w.read(q.Namespace+"/"+q.Name, id)
 }
 
+func (w inputsOf) PodPair(q *storage.PodQuery, first, second input.ID, now storage.Millis) (a, b input.Value, absence storage.Absence) {
+	if a, absence = w.Pod(q, first, now); absence == storage.Present {
+		b, absence = w.Pod(q, second, now)
+	}
+	return a, b, absence
+}
+
 func (w inputsOf) Node(name string, id input.ID, _ storage.Millis) (input.Value, storage.Absence) {
 	return w.read(name, id)
 }

@@ -250,6 +250,24 @@ func (w *modelWorld) compare() {
 			got, gotAbsence = w.store.Pod(q, id, now)
 			want, wantAbsence = w.naive.pod(q, id, now)
 			same(fmt.Sprintf("%+v", *q), id, got, gotAbsence, want, wantAbsence)
+			w.checkPair(q, id, ID(w.rng.IntN(int(IDs))), now)
 		}
+	}
+}
+
+// checkPair holds two inputs at once against each of them.
+func (w *modelWorld) checkPair(q *storage.PodQuery, first, second ID, now storage.Millis) {
+	w.t.Helper()
+	a, absence := w.store.Pod(q, first, now)
+	var b Value
+	if absence == storage.Present {
+		b, absence = w.store.Pod(q, second, now)
+	}
+	if absence != storage.Present {
+		a, b = Value{}, Value{}
+	}
+	gotA, gotB, gotAbsence := w.store.PodPair(q, first, second, now)
+	if gotA != a || gotB != b || gotAbsence != absence {
+		w.t.Fatalf("%+v of %d and %d: %+v, %+v, %v, want %+v, %+v, %v", *q, first, second, gotA, gotB, gotAbsence, a, b, absence)
 	}
 }

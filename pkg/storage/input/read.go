@@ -12,18 +12,55 @@ import (
 // Pod is an input of a pod at the moment now, or why there is none. The query is
 // only read.
 func (s *Store) Pod(q *storage.PodQuery, id ID, now storage.Millis) (Value, storage.Absence) {
-	info := &s.table[id]
-	if info.Level == OfNode {
-		return Value{}, storage.NotGiven
+	state, p, absence := s.find(q, id)
+	if absence != storage.Present {
+		return Value{}, absence
+	}
+	return s.pod(state, p, q, id, now)
+}
+
+// PodPair is two inputs of a pod at the moment now, or why one of them is not there.
+// Where they have the same source, they are of the same answer of it, and the pod is
+// looked for once. The query is only read.
+func (s *Store) PodPair(q *storage.PodQuery, first, second ID, now storage.Millis) (a, b Value, absence storage.Absence) {
+	state, p, absence := s.find(q, first)
+	if absence == storage.Present {
+		a, absence = s.pod(state, p, q, first, now)
+	}
+	if absence != storage.Present {
+		return Value{}, Value{}, absence
+	}
+	if s.table[second].Source != s.table[first].Source || s.table[second].Level == OfNode || !state.asked.Has(second) {
+		b, absence = s.Pod(q, second, now)
+	} else {
+		b, absence = s.pod(state, p, q, second, now)
+	}
+	if absence != storage.Present {
+		return Value{}, Value{}, absence
+	}
+	return a, b, storage.Present
+}
+
+// find is what is held of the source of an input of a pod, and where the pod is in
+// it, or why there is none.
+func (s *Store) find(q *storage.PodQuery, id ID) (*state, int, storage.Absence) {
+	if s.table[id].Level == OfNode {
+		return nil, 0, storage.NotGiven
 	}
 	state := s.load(q.Node, id)
 	if state == nil {
-		return Value{}, storage.NotCollected
+		return nil, 0, storage.NotCollected
 	}
 	p, ok := state.layout.Find(q.Namespace, q.Name)
 	if !ok {
-		return Value{}, storage.NotReported
+		return nil, 0, storage.NotReported
 	}
+	return state, p, storage.Present
+}
+
+// pod is an input of pod p of a state.
+func (s *Store) pod(state *state, p int, q *storage.PodQuery, id ID, now storage.Millis) (Value, storage.Absence) {
+	info := &s.table[id]
 	if !state.held.Has(id) {
 		return Value{}, storage.NotGiven
 	}
@@ -97,14 +134,21 @@ func (t *total) add(c cell) bool {
 func (t *total) addContainers(state *state, p int, id ID, statuses []storage.ContainerStatus) storage.Absence {
 	pod := &state.layout.Pods[p]
 	names := state.layout.Containers[pod.First:pod.End]
-	for _, status := range statuses {
-		if status.Running && !slices.Contains(names, status.Name) {
+	// Both are mostly the same names in the same order, so that is where each is
+	// looked for first.
+	for i := range statuses {
+		status := &statuses[i]
+		if status.Running && (i >= len(names) || names[i] != status.Name) && !slices.Contains(names, status.Name) {
 			return storage.Incomplete
 		}
 	}
 	column := state.column(id)
 	for i, name := range names {
-		if name == "" || stopped(statuses, name) {
+		if i < len(statuses) && statuses[i].Name == name {
+			if !statuses[i].Running || name == "" {
+				continue
+			}
+		} else if name == "" || stopped(statuses, name) {
 			continue
 		}
 		if !t.add(column.at(int(pod.First)+i, state.base)) && !t.info.Sparse {
