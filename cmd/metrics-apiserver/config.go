@@ -17,6 +17,7 @@ import (
 	"k8s.io/component-base/version"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/openapi"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
@@ -55,6 +56,7 @@ func (o *options) serverConfig() (*genericapiserver.Config, error) {
 		return nil, fmt.Errorf("set feature gates: %w", err)
 	}
 	config := genericapiserver.NewConfig(api.Codecs)
+	config.BuildHandlerChainFunc = custommetrics.BuildHandlerChain
 	if err := o.generic.ApplyTo(config); err != nil {
 		return nil, fmt.Errorf("apply generic flags: %w", err)
 	}

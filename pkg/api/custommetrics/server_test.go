@@ -164,7 +164,14 @@ func (g *gate) EvaluatePolicyRule(authorizer.Attributes) audit.RequestAuditConfi
 // audited.
 func newServer(t testing.TB, custom Provider, external ExternalProvider, g *gate) *genericapiserver.GenericAPIServer {
 	t.Helper()
+	return newServerWith(t, custom, external, g, func(*genericapiserver.Config) {})
+}
+
+// newServerWith is newServer with something changed in its configuration.
+func newServerWith(t testing.TB, custom Provider, external ExternalProvider, g *gate, change func(*genericapiserver.Config)) *genericapiserver.GenericAPIServer {
+	t.Helper()
 	config := genericapiserver.NewConfig(api.Codecs)
+	config.BuildHandlerChainFunc = BuildHandlerChain
 	config.ExternalAddress = "metrics.example:443"
 	config.LoopbackClientConfig = &rest.Config{}
 	config.EffectiveVersion = utilcompatibility.DefaultBuildEffectiveVersion()
@@ -179,6 +186,7 @@ func newServer(t testing.TB, custom Provider, external ExternalProvider, g *gate
 			config.AuditPolicyRuleEvaluator = g
 		}
 	}
+	change(config)
 	server, err := config.Complete(nil).New("test", genericapiserver.NewEmptyDelegate())
 	if err != nil {
 		t.Fatal(err)

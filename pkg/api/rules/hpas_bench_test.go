@@ -50,6 +50,7 @@ func (w *world) chain(b *testing.B) http.Handler {
 	client, err := authorizationclient.NewForConfig(&rest.Config{Host: reviews.URL, QPS: -1})
 	w.must(err)
 	config := genericapiserver.NewConfig(api.Codecs)
+	config.BuildHandlerChainFunc = custommetrics.BuildHandlerChain
 	config.ExternalAddress = "metrics.example:443"
 	config.LoopbackClientConfig = &rest.Config{}
 	config.EffectiveVersion = utilcompatibility.DefaultBuildEffectiveVersion()
