@@ -49,6 +49,7 @@ func experiments() []experiment {
 		{rows: []string{"F1"}, alone: true, try: tryDeadAndDripping},
 		{rows: []string{"F14"}, alone: true, try: tryBombs},
 		{rows: []string{"F4"}, alone: true, try: tryNodeChurn},
+		{rows: []string{"F10"}, alone: true, try: tryDiscovery},
 		{rows: []string{"F19"}, alone: true, try: tryLittleMemory},
 		{rows: []string{"F9", "F21"}, alone: true, try: tryRollingUpdates},
 		{rows: []string{"F2"}, try: tryLostScrapes},
