@@ -172,6 +172,11 @@ func (o Options) Validate() error {
 
 func (o Options) measures(subject string) bool { return slices.Contains(o.Measure, subject) }
 
+// measuresSources says whether the site is there for all sources alone.
+func (o Options) measuresSources() bool {
+	return o.measures(sources) && !slices.ContainsFunc(o.Measure, func(subject string) bool { return subject != sources && subject != sink })
+}
+
 // measuresSite says whether anything is measured but the sink, which has a world of
 // its own.
 func (o Options) measuresSite() bool {

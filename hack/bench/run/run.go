@@ -206,8 +206,11 @@ func (s *server) storeBodies(ctx context.Context, dir string) error {
 // Name is what the report is stored as.
 func (o Options) Name(began time.Time) string {
 	day := began.UTC().Format(time.DateOnly)
-	if !o.measuresSite() {
+	switch {
+	case !o.measuresSite():
 		return day + "-remote-write"
+	case o.measuresSources():
+		return day + "-sources"
 	}
 	return fmt.Sprintf("%s-%dx%dx%d", day, o.Nodes, o.Pods, o.Containers)
 }
@@ -220,7 +223,10 @@ func (m *measured) report(o Options, p *programs, began time.Time) *report.Repor
 		Versions: p.versions,
 		Settings: settings(o),
 	}
-	if o.measuresSite() {
+	switch {
+	case o.measuresSources():
+		r.Rows, r.Notes = m.sourcesRows(), m.sourcesNotes(o)
+	case o.measuresSite():
 		r.Rows, r.Notes = m.rows(o), m.notes(o)
 	}
 	if o.measures(sink) {

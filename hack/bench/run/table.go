@@ -223,10 +223,27 @@ func (m *measured) notes(o Options) []string {
 		fmt.Sprintf("Full lists come back to back, but for those after a pause: of %v, in which nearly all samples change.", o.Resolution),
 		"Over one window: the cheapest floor's process ran beside ours, and each one's CPU time was read at the same moments, so that the machine's speed is the same for both.",
 		"Watching the same nodes and pods with client-go's reflectors, over protobuf, and discarding them, is no part of the floor of scrapes; it has a row of its own.",
-		"All sources of custom metrics: with --custom-metrics --custom-metrics-always=*, each node is also asked for the whole /stats/summary and for /metrics/cadvisor, whose series, fields and lengths are those that a real kubelet gave for one pod.",
+		allSourcesNote,
 		"The floors of lists are constant bytes, those that our server had answered, through the same chain of k8s.io/apiserver (filters, authentication, authorization, negotiation, compression). Requests come as from kube-apiserver: over HTTP/2, with the front proxy's certificate.",
 		"The first complete list has every pod whose containers use CPU and that was there for a minute when the server started. The time begins before the process is started, includes the RSA key of 2,048 bits that a server makes for its serving certificate, as with manifests/base, and the first handshake with every kubelet.",
 		"Ages are those of pods in full lists; the floor is a simulation of the kubelets' refresh intervals for a server that publishes at once.",
-		fmt.Sprintf("%d pods were replaced during the run. MB and kB are powers of ten.", m.replaced),
+		m.replacedNote(),
 	}
+}
+
+// allSourcesNote says what is asked for.
+const allSourcesNote = "All sources of custom metrics: with --custom-metrics --custom-metrics-always=*, each node is also asked for the whole /stats/summary and for /metrics/cadvisor, whose series, fields and lengths are those that a real kubelet gave for one pod."
+
+// sourcesNotes are those of a report about the sources alone.
+func (m *measured) sourcesNotes(o Options) []string {
+	return []string{
+		allSourcesNote,
+		fmt.Sprintf("The server ran with the flags of manifests/base beside these, --metric-resolution=%v included, against kube-apiserver (etcd and kube-apiserver alone) and fake kubelets, all on this machine; the floor, a process that gets the three documents of the same kubelets at the same moments and discards them, ran after it.", o.Resolution),
+		"CPU per node scrape is the process's CPU time over the steady window, divided by the scrapes of /metrics/resource that the kubelets counted; so are the bytes and what is allocated.",
+		m.replacedNote(),
+	}
+}
+
+func (m *measured) replacedNote() string {
+	return fmt.Sprintf("%d pods were replaced during the run. MB and kB are powers of ten.", m.replaced)
 }
