@@ -6,12 +6,15 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,10 +57,11 @@ func TestRealCustomMetrics(t *testing.T) {
 	// What only waits for samples waits side by side.
 	t.Run("metrics", func(t *testing.T) {
 		for name, run := range map[string]func(*testing.T, *realSite){
-			"HPA on network traffic": testRealHPANetwork,
-			"HPA on a ratio":         testRealHPARatio,
-			"of a known workload":    testRealKnown,
-			"as a real Prometheus":   testRealPrometheus,
+			"HPA on network traffic":  testRealHPANetwork,
+			"HPA on a ratio":          testRealHPARatio,
+			"of a known workload":     testRealKnown,
+			"of volumes and restarts": testRealVolumes,
+			"as a real Prometheus":    testRealPrometheus,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -221,4 +225,87 @@ spec:
 			t.Error(err)
 		}
 	}
+}
+
+// testRealVolumes holds what there is of a claim's volume and of a pod's own storage,
+// and how often a container was started again, against what is known of them.
+func testRealVolumes(t *testing.T, s *realSite) {
+	const namespace = "known-volumes"
+	folder := t.TempDir()
+	var below syscall.Statfs_t
+	if err := errors.Join(os.Chmod(folder, 0o755), syscall.Statfs(folder, &below)); err != nil {
+		t.Fatal(err)
+	}
+	s.apply(t, namespace, fmt.Sprintf(`
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: known-volume}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOnce]
+  storageClassName: ""
+  persistentVolumeReclaimPolicy: Retain
+  local: {path: %q}
+  nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/os, operator: In, values: [linux]}]}]}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: claim}
+spec: {accessModes: [ReadWriteOnce], storageClassName: "", volumeName: known-volume, resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: holder}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - {name: main, image: IMAGE, args: ["-serve=:8080"], volumeMounts: [{name: data, mountPath: /data}]}
+  volumes: [{name: data, persistentVolumeClaim: {claimName: claim}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: writer}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - {name: main, image: IMAGE, args: [-write=/data/file, -write-rate=2Mi, -write-size=8Mi], volumeMounts: [{name: data, mountPath: /data}]}
+  volumes: [{name: data, emptyDir: {}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: crasher}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: main, image: IMAGE, args: [-exit-after=4s, -exit-code=1]}]
+`, folder))
+	capacity := int64(below.Blocks) * below.Bsize
+	for _, c := range []struct {
+		pod, metric                 string
+		atLeast, want, atMost, unit int64
+	}{
+		{"holder", "volume_capacity_bytes", capacity, capacity, capacity, 1000},
+		{"holder", "volume_used_bytes", 1, int64(below.Blocks-below.Bfree) * below.Bsize, capacity, 1000},
+		{"holder", "volume_used_ratio", 1, int64(below.Blocks-below.Bfree) * 1000 / int64(below.Blocks), 1000, 1},
+		{"holder", "volume_inodes", int64(below.Files), int64(below.Files), int64(below.Files), 1000},
+		{"writer", "ephemeral_storage_used_bytes", 8 << 20, 8 << 20, 9 << 20, 1000},
+		{"writer", "ephemeral_storage_inodes_used", 2, 10, 100, 1000},
+		{"crasher", "container_restarts", 1, 2, 50, 1000},
+	} {
+		path := "/namespaces/" + namespace + "/pods/" + c.pod + "/" + c.metric
+		// The kubelet looks at volumes once a minute.
+		eventually(t, 3*time.Minute, path, func(ctx context.Context) error {
+			values, err := customValues(ctx, s.Cluster, path)
+			if err != nil {
+				return err
+			}
+			got := values[c.pod] / c.unit
+			if got < c.atLeast || got > c.atMost {
+				return fmt.Errorf("%d, want about %d, from %d to %d", got, c.want, c.atLeast, c.atMost)
+			}
+			t.Logf("%s of %s: %d, about %d is known", c.metric, c.pod, got, c.want)
+			return nil
+		})
+	}
+	// The others have the machine for themselves.
+	s.kubectl(t, "-n", namespace, "delete", "pods", "--all", "--wait=false")
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -244,11 +245,36 @@ func testRulesStale(t *testing.T, s *site, _ string) {
 		}
 		return nil
 	})
+	eventually(t, time.Minute, "the HPA says why", s.hpaSays("ruled-frozen", "external metric team_rss_bytes", "its newest sample is too old"))
 	for range 20 {
 		if err := desired(s.client, "ruled-frozen", "web", 3)(t.Context()); err != nil {
 			t.Error(err)
 		}
 		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+// hpaSays is a check that `kubectl describe hpa` has a reason for there being no
+// value.
+func (s *site) hpaSays(namespace string, parts ...string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		h, err := s.client.AutoscalingV2().HorizontalPodAutoscalers(namespace).Get(ctx, "web", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		lacks := func(text string) bool {
+			return slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(text, part) })
+		}
+		if !slices.ContainsFunc(h.Status.Conditions, func(c autoscalingv2.HorizontalPodAutoscalerCondition) bool {
+			return c.Type == autoscalingv2.ScalingActive && !lacks(c.Message)
+		}) {
+			return errors.New(fmt.Sprint(h.Status.Conditions))
+		}
+		described, err := s.Kubectl(ctx, "-n", namespace, "describe", "hpa", "web")
+		if err == nil && lacks(described) {
+			err = fmt.Errorf("kubectl describe says:\n%s", described)
+		}
+		return err
 	}
 }
 
@@ -259,25 +285,11 @@ func testRulesAppear(t *testing.T, s *site, file string) {
 	if err := s.Apply(t.Context(), podsHPA("ruled-new", "web", "appears", "100Mi")); err != nil {
 		t.Fatal(err)
 	}
-	says := func(part string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			h, err := s.client.AutoscalingV2().HorizontalPodAutoscalers("ruled-new").Get(ctx, "web", metav1.GetOptions{})
-			if err != nil {
-				return err
-			}
-			for _, condition := range h.Status.Conditions {
-				if condition.Type == autoscalingv2.ScalingActive && strings.Contains(condition.Message, part) {
-					return nil
-				}
-			}
-			return errors.New(fmt.Sprint(h.Status.Conditions))
-		}
-	}
-	eventually(t, time.Minute, "there is no metric yet", says("there is no metric appears"))
+	eventually(t, time.Minute, "there is no metric yet", s.hpaSays("ruled-new", "there is no metric appears"))
 	s.rewrite(file, ruledConfig+"- {name: appears, attach: {resource: pods}, expr: sum by (pod) (container_memory_rss)}\n")
 	eventually(t, 2*time.Minute, "scaled up", desired(s.client, "ruled-new", "web", 3))
 	s.rewrite(file, ruledConfig)
-	eventually(t, time.Minute, "there is no metric any more", says("there is no metric appears"))
+	eventually(t, time.Minute, "there is no metric any more", s.hpaSays("ruled-new", "there is no metric appears"))
 	if err := desired(s.client, "ruled-new", "web", 3)(t.Context()); err != nil {
 		t.Error(err)
 	}
