@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/phase"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/input"
 )
@@ -258,7 +259,7 @@ func TestInputsNeverTouchResources(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 
 				for i, at := range r.times("node-1")[2:] {
-					if got, want := time.Duration(r.epoch.Add(at).UnixNano()%int64(15*time.Second)).Round(10*time.Millisecond), phase("node-1", 15*time.Second, 1).Round(10*time.Millisecond); got != want {
+					if got, want := time.Duration(r.epoch.Add(at).UnixNano()%int64(15*time.Second)).Round(10*time.Millisecond), phase.Of("node-1", 15*time.Second, 1).Round(10*time.Millisecond); got != want {
 						t.Errorf("scrape %d was %v after its slot", i, got-want)
 					}
 				}

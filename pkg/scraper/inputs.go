@@ -14,6 +14,7 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/phase"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/input"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
@@ -76,7 +77,7 @@ func (l *loop) look() {
 	}
 	// A node that was not scraped yet is asked when it is.
 	if fresh && !l.succeeded.IsZero() {
-		l.inputs.hurry(d.at.Add(spread(l.name, max(1, d.spread))))
+		l.inputs.hurry(d.at.Add(phase.Alone(l.name, max(1, d.spread))))
 	}
 	l.inputs.known = d.set
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/phase"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
@@ -136,7 +137,7 @@ func (l *loop) set(target Target) {
 // turn.
 func (l *loop) begin(now time.Time) (wake time.Time) {
 	options := &l.manager.options
-	l.next = l.manager.pacer.reserve(now, nextSlot(now, phase(l.name, options.Resolution, l.manager.count()), options.Resolution))
+	l.next = l.manager.pacer.reserve(now, phase.Next(now, phase.Of(l.name, options.Resolution, l.manager.count()), options.Resolution))
 	l.expect(l.next)
 	return l.next
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/phase"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -26,7 +27,7 @@ func TestScrapesFollowThePhase(t *testing.T) {
 		if len(times) < 8 || times[0] != 0 {
 			t.Fatalf("asked at %v, want at once and each 15 s", times)
 		}
-		want := phase("node-1", 15*time.Second, 1)
+		want := phase.Of("node-1", 15*time.Second, 1)
 		for _, at := range times[1:] {
 			if got := time.Duration(r.epoch.Add(at).UnixNano() % int64(15*time.Second)).Truncate(time.Millisecond); got != want.Truncate(time.Millisecond) {
 				t.Errorf("asked at %v, at phase %v; want %v", at, got, want)
@@ -67,9 +68,9 @@ func TestBridging(t *testing.T) {
 				r.manager.Set(target("node-1"))
 				r.run()
 				time.Sleep(14 * time.Second)
-				phase := phase("node-1", 15*time.Second, 1)
+				want := phase.Of("node-1", 15*time.Second, 1)
 				if got := len(r.times("node-1")); got < test.times || got > test.times+1 {
-					t.Errorf("asked at %v in 14 s (phase %v), want %d times", r.times("node-1"), phase, test.times)
+					t.Errorf("asked at %v in 14 s (phase %v), want %d times", r.times("node-1"), want, test.times)
 				}
 				time.Sleep(46 * time.Second)
 				if got := k.Requests("/stats/summary"); got != test.summary && test.summary <= 2 {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/phase"
 )
 
 // TestHeap holds the heap against a plain list, over random operations.
@@ -191,7 +192,7 @@ func TestBlackHolesStarveNoOther(t *testing.T) {
 		for _, k := range kubelets[holes:] {
 			for i, at := range r.times(k.Name)[1:] {
 				// Times of answers are in whole milliseconds.
-				late := (time.Duration(r.epoch.Add(at+time.Millisecond).UnixNano()) - phase(k.Name, 15*time.Second, nodes)) % (15 * time.Second)
+				late := (time.Duration(r.epoch.Add(at+time.Millisecond).UnixNano()) - phase.Of(k.Name, 15*time.Second, nodes)) % (15 * time.Second)
 				if late > time.Millisecond {
 					t.Errorf("%s: scrape %d was %v late", k.Name, i, late)
 				}
@@ -218,7 +219,7 @@ func BenchmarkQueue(b *testing.B) {
 			for i := range nodes {
 				l := &loop{name: fmt.Sprint("node-", i)}
 				l.place.index = held
-				q.add(l, epoch.Add(phase(l.name, 15*time.Second, nodes)))
+				q.add(l, epoch.Add(phase.Of(l.name, 15*time.Second, nodes)))
 			}
 			ctx := b.Context()
 			b.ReportAllocs()

@@ -26,6 +26,7 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/nodeclient"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/phase"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -212,7 +213,7 @@ func (p *publishing) Commit(batch *storage.Batch) (storage.CommitResult, error) 
 	defer p.mu.Unlock()
 	if p.healthy[batch.Node] && now.After(p.since) {
 		const resolution = 15 * time.Second
-		p.late = append(p.late, time.Duration(now.UnixNano()-int64(phase(batch.Node, resolution, len(p.healthy))))%resolution)
+		p.late = append(p.late, time.Duration(now.UnixNano()-int64(phase.Of(batch.Node, resolution, len(p.healthy))))%resolution)
 	}
 	return result, err
 }

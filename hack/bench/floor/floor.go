@@ -6,8 +6,6 @@ package floor
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
-	"math/bits"
 	"os"
 	"strings"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/world"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/phase"
 )
 
 // Resource is the document that is got unless others are named.
@@ -71,7 +70,7 @@ func (o Options) Started() time.Duration {
 
 func (o Options) loop(ctx context.Context, g getter, node int) error {
 	name := o.World.Node(node)
-	offset := phase(name, o.Resolution, o.World.Nodes)
+	offset := phase.Of(name, o.Resolution, o.World.Nodes)
 	// The first request, which connects, is made soon, the others at their time.
 	wait := time.Duration(node) * startGap
 	for {
@@ -88,26 +87,9 @@ func (o Options) loop(ctx context.Context, g getter, node int) error {
 				return fmt.Errorf("get %s of %s: %w", document, name, err)
 			}
 		}
-		past := (time.Now().UnixNano() - int64(offset)) % int64(o.Resolution)
-		wait = o.Resolution - time.Duration(past)
+		now := time.Now()
+		wait = phase.Next(now, offset, o.Resolution).Sub(now)
 	}
-}
-
-// phase is when in each period a node is asked, of so many nodes: what pkg/scraper
-// has it be.
-func phase(node string, period time.Duration, nodes int) time.Duration {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(node))
-	sum := h.Sum64()
-	sum ^= sum >> 32
-	sum *= 0x9e3779b97f4a7c15
-	sum ^= sum >> 29
-	alone := time.Duration(sum % uint64(period))
-	if nodes < 16 {
-		return alone
-	}
-	groups := max(16, 1<<bits.Len(uint(nodes/16)))
-	return alone - alone%max(1, period/time.Duration(groups))
 }
 
 // token is what the token's file holds now.
