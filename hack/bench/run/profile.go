@@ -18,12 +18,14 @@ import (
 
 // profileTime is how long a CPU profile is taken under load, idleTime while the
 // server only scrapes: it then uses so little that it takes longer to see what.
+// traceTime is how long it is traced meanwhile, which shows who wakes whom.
 const (
 	profileTime = 20 * time.Second
 	idleTime    = time.Minute
+	traceTime   = 5 * time.Second
 )
 
-// profile stores profiles of a server: of the CPU while it only scrapes, while
+// profile stores profiles of a server: a trace and the CPU while it only scrapes, while
 // it answers full lists and while it answers an HPA's; and of the memory.
 func (s *server) profile(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(o.Profiles, 0o755); err != nil {
@@ -33,6 +35,9 @@ func (s *server) profile(ctx context.Context, o Options) error {
 		return err
 	}
 	if err := s.store(ctx, o, "allocs-steady", "allocs?seconds="+strconv.Itoa(int(idleTime.Seconds()))); err != nil {
+		return err
+	}
+	if err := s.store(ctx, o, "trace-steady", "trace?seconds="+strconv.Itoa(int(traceTime.Seconds()))); err != nil {
 		return err
 	}
 	idle := func(ctx context.Context) error { return pause(ctx, time.Millisecond) }
