@@ -6,9 +6,11 @@ package objects
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	corev1 "k8s.io/api/core/v1"
@@ -31,7 +33,9 @@ type Fields struct {
 // NewClient is a REST client of the core group for WatchPods and WatchNodes. The
 // objects that it decodes have only the fields that are kept of Pods and Nodes,
 // so it is of no use for anything else. Answers are asked for uncompressed: both
-// sides would spend more on that than the way between them costs.
+// sides would spend more on that than the way between them costs. It has
+// connections of its own, on which what comes little by little is read together,
+// see gatheredConn.
 func NewClient(config *rest.Config, fields Fields) (rest.Interface, error) {
 	config = rest.CopyConfig(config)
 	config.GroupVersion = &corev1.SchemeGroupVersion
@@ -39,6 +43,11 @@ func NewClient(config *rest.Config, fields Fields) (rest.Interface, error) {
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	config.DisableCompression = true
+	dial := config.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	}
+	config.Dial = gathered(dial)
 	config.NegotiatedSerializer = pruningNegotiator{scheme.Codecs.WithoutConversion(), keptFields(fields)}
 	client, err := rest.RESTClientFor(config)
 	if err != nil {
