@@ -101,6 +101,7 @@ func newServer(o *options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	identified := identities(config, time.Now())
 	config.EnableMetrics = false // ours are served with the library's, below
 	if s.generic, err = config.Complete(nil).New("metrics-apiserver", genericapiserver.NewEmptyDelegate()); err != nil {
 		return nil, fmt.Errorf("make the API server: %w", err)
@@ -118,7 +119,7 @@ func newServer(o *options) (*server, error) {
 	if err := s.installMetrics(source); err != nil {
 		return nil, err
 	}
-	return s, api.RegisterProbes(s.generic, source, func() error { return s.scraper.Alive(time.Now()) })
+	return s, api.RegisterProbes(s.generic, source, func() error { return s.scraper.Alive(time.Now()) }, identified)
 }
 
 // instance is the address and port of a node's kubelet, as a label has it. It is

@@ -18,8 +18,11 @@ import (
 
 // Timing of the probes.
 const (
-	// settledAge is how old a pod must be for readiness to wait for its usage.
-	settledAge = 60 * time.Second
+	// settledAge is how old a pod must be for readiness to wait for its usage. Up
+	// to twice the default resolution, its start serves as the first sample of a
+	// rate. From then on two samples are needed, which the replica that we replace
+	// may have, and we may not.
+	settledAge = 30 * time.Second
 	// readyAfter is when readiness stops waiting for usage.
 	readyAfter = 60 * time.Second
 	// unsyncedLimit is how long the first lists may take before liveness asks
@@ -34,9 +37,11 @@ var ErrNotEnoughUsage = errors.New("too few have usage yet")
 // RegisterProbes adds the checks of /readyz and /livez, with metrics-server's
 // names and in its order, because monitoring compares them. collecting says
 // whether the scrape loops advance; it must not ask whether kubelets answer.
-func RegisterProbes(server *genericapiserver.GenericAPIServer, source *Source, collecting func() error) error {
+// identified says whether it is known whose client certificates count: until then
+// kube-apiserver is nobody to us.
+func RegisterProbes(server *genericapiserver.GenericAPIServer, source *Source, collecting, identified func() error) error {
 	started := time.Now()
-	ready := &readiness{source: source, started: started}
+	ready := &readiness{source: source, identified: identified, started: started}
 	objectsListed := func(*http.Request) error {
 		if source.Nodes.HasSynced() && source.Pods.HasSynced() {
 			return nil
@@ -76,14 +81,15 @@ func RegisterProbes(server *genericapiserver.GenericAPIServer, source *Source, c
 // APIServices unavailable, which blocks the deletion of namespaces and slows
 // every kubectl, and kubelets that fail are no reason for that.
 type readiness struct {
-	source  *Source
-	started time.Time
-	latched atomic.Bool
+	source     *Source
+	identified func() error
+	started    time.Time
+	latched    atomic.Bool
 }
 
-// check is nil once the objects are listed and 99 % of the nodes, and of the pods
-// that are old enough and whose node is scraped, have usage, or 60 s have passed
-// since the start, usage or not.
+// check is nil once the objects are listed, who asks can be identified, and 99 % of
+// the nodes, and of the pods that are old enough and whose node is scraped, have
+// usage, or 60 s have passed since the start with the objects listed.
 func (r *readiness) check(at time.Time) error {
 	if r.latched.Load() {
 		return nil
@@ -92,6 +98,9 @@ func (r *readiness) check(at time.Time) error {
 		return ErrNotSynced
 	}
 	if at.Sub(r.started) < readyAfter {
+		if err := r.identified(); err != nil {
+			return err
+		}
 		now := storage.MillisOf(at)
 		if servable, all := r.countNodes(now); servable*100 < all*99 {
 			return fmt.Errorf("%w: %d of %d nodes", ErrNotEnoughUsage, servable, all)

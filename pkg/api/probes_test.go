@@ -136,7 +136,7 @@ func TestReadiness(t *testing.T) {
 		{989, 1000, false},
 		{990, 1000, true},
 	} {
-		r := &readiness{source: crowd(t, start, c.servable, c.settled), started: start}
+		r := &readiness{source: crowd(t, start, c.servable, c.settled), identified: identified, started: start}
 		err := r.check(start.Add(time.Second))
 		if (err == nil) != c.want {
 			t.Errorf("%d of %d: %v", c.servable, c.settled, err)
@@ -164,7 +164,7 @@ func TestReadinessOfNodes(t *testing.T) {
 				usage.nodes[name] = storage.NodeUsage{Time: sampled, Window: 1}
 			}
 		}
-		r := &readiness{source: newSource(t, nodes, nil, usage), started: start}
+		r := &readiness{source: newSource(t, nodes, nil, usage), identified: identified, started: start}
 		if err := r.check(start.Add(time.Second)); (err == nil) != c.want || err != nil && !errors.Is(err, ErrNotEnoughUsage) {
 			t.Errorf("%d of %d: %v", c.servable, c.all, err)
 		}
@@ -175,7 +175,7 @@ func TestReadinessOfNodes(t *testing.T) {
 // or not, but never before the objects are listed.
 func TestReadinessWaitsNoLongerThanAMinute(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	r := &readiness{source: crowd(t, start, 0, 10), started: start}
+	r := &readiness{source: crowd(t, start, 0, 10), identified: identified, started: start}
 	if err := r.check(start.Add(readyAfter - time.Millisecond)); !errors.Is(err, ErrNotEnoughUsage) {
 		t.Errorf("just before: %v", err)
 	}
@@ -183,9 +183,26 @@ func TestReadinessWaitsNoLongerThanAMinute(t *testing.T) {
 		t.Errorf("after: %v", err)
 	}
 
-	unsynced := &readiness{source: &Source{Usage: &fakeUsage{}, Nodes: objects.NewNodes(nil), Pods: objects.NewPods()}, started: start}
+	unsynced := &readiness{source: &Source{Usage: &fakeUsage{}, Nodes: objects.NewNodes(nil), Pods: objects.NewPods()}, identified: identified, started: start}
 	if err := unsynced.check(start.Add(time.Hour)); !errors.Is(err, ErrNotSynced) {
 		t.Errorf("unsynced: %v", err)
+	}
+}
+
+// identified is that it is known whose certificates count.
+func identified() error { return nil }
+
+// TestReadinessWaitsForIdentities: a server that would take kube-apiserver for
+// nobody is not ready, for a minute at most.
+func TestReadinessWaitsForIdentities(t *testing.T) {
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	unknown := errors.New("not known yet")
+	r := &readiness{source: crowd(t, start, 10, 10), identified: func() error { return unknown }, started: start}
+	if err := r.check(start.Add(readyAfter - time.Millisecond)); !errors.Is(err, unknown) {
+		t.Errorf("just before: %v", err)
+	}
+	if err := r.check(start.Add(readyAfter)); err != nil {
+		t.Errorf("after: %v", err)
 	}
 }
 
@@ -193,7 +210,7 @@ func TestReadinessWaitsNoLongerThanAMinute(t *testing.T) {
 func TestReadinessLatches(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	source := crowd(t, start, 10, 10)
-	r := &readiness{source: source, started: start}
+	r := &readiness{source: source, identified: identified, started: start}
 	if err := r.check(start.Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +220,7 @@ func TestReadinessLatches(t *testing.T) {
 	}
 }
 
-// TestReadinessCountsSettledPods: a pod is waited for when it is older than 60 s
+// TestReadinessCountsSettledPods: a pod is waited for when it is older than 30 s
 // by its node's clock and its node is one that is scraped.
 func TestReadinessCountsSettledPods(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -217,20 +234,20 @@ func TestReadinessCountsSettledPods(t *testing.T) {
 		pod     *corev1.Pod
 		settled int
 	}{
-		{aged("young", "n", 59*time.Second), 0},
-		{aged("old", "n", 61*time.Second), 1},
+		{aged("young", "n", 29*time.Second), 0},
+		{aged("old", "n", 31*time.Second), 1},
 		{aged("unselected", "other", time.Hour), 0},
 		{pod("ns", "unknown", "n", nil, "c"), 1},
 		{aged("future", "n", -time.Hour), 0},
-		{aged("young-where-it-is-an-hour-later", "ahead", 59*time.Second-time.Hour), 0},
-		{aged("old-where-it-is-an-hour-later", "ahead", 61*time.Second-time.Hour), 1},
-		{aged("young-where-it-is-an-hour-earlier", "behind", 59*time.Second+time.Hour), 0},
-		{aged("old-where-it-is-an-hour-earlier", "behind", 61*time.Second+time.Hour), 1},
+		{aged("young-where-it-is-an-hour-later", "ahead", 29*time.Second-time.Hour), 0},
+		{aged("old-where-it-is-an-hour-later", "ahead", 31*time.Second-time.Hour), 1},
+		{aged("young-where-it-is-an-hour-earlier", "behind", 29*time.Second+time.Hour), 0},
+		{aged("old-where-it-is-an-hour-earlier", "behind", 31*time.Second+time.Hour), 1},
 	} {
 		usage := &fakeUsage{offsets: map[string]storage.Millis{"ahead": storage.MillisIn(-time.Hour), "behind": storage.MillisIn(time.Hour)}}
 		nodes := []*corev1.Node{node("n", nil), node("ahead", nil), node("behind", nil)}
 		source := newSource(t, nodes, []*corev1.Pod{c.pod}, usage)
-		r := &readiness{source: source, started: start}
+		r := &readiness{source: source, identified: identified, started: start}
 		if servable, settled := r.countPods(storage.MillisOf(at)); servable != 0 || settled != c.settled {
 			t.Errorf("%s: %d of %d, want 0 of %d", c.pod.Name, servable, settled, c.settled)
 		}

@@ -195,7 +195,7 @@ func newServerAnd(t testing.TB, source *Source, collecting func() error) (*gener
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := RegisterProbes(server, source, collecting); err != nil {
+	if err := RegisterProbes(server, source, collecting, identified); err != nil {
 		t.Fatal(err)
 	}
 	server.PrepareRun()
