@@ -203,8 +203,8 @@ func TestRedirectIsAFailureAndGetsNoCredentials(t *testing.T) {
 	conn := connect(t, newClient(t, nodeclient.Options{Config: config}), k)
 	k.SetFault(kubelettest.Fault{Redirect: "https://" + canary.Address() + path})
 	_, err := get(t, conn)
-	wantReason(t, err, nodeclient.ReasonRedirect)
 	if canary.LastRequest() != nil {
 		t.Errorf("the redirect was followed, with %q", canary.LastRequest().Header)
 	}
+	wantReason(t, err, nodeclient.ReasonRedirect)
 }
