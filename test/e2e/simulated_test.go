@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,6 +46,7 @@ func TestSimulated(t *testing.T) {
 				{"typed clients", testTypedClients},
 				{"raw", testRaw},
 				{"who may read", testAuthorization},
+				{"front proxy's CA", testFrontProxyCA},
 				{"self", testSelf},
 				{"HPA", testHPA},
 				{"pod recreated", testPodRecreated},
@@ -436,6 +438,12 @@ func testAPIServerRestart(t *testing.T, s *site) {
 		}
 		return nil
 	})
+	// Nobody has to be asked who the administrator is and what he may.
+	status, body := s.direct(t, s.config, "/apis/metrics.k8s.io/v1/pods")
+	var served metav1.PartialObjectMetadataList
+	if err := json.Unmarshal([]byte(body), &served); err != nil || status != http.StatusOK || len(served.Items) != len(before) {
+		t.Errorf("without an API server: %d, %v, %d pods are served, want %d", status, err, len(served.Items), len(before))
+	}
 	if err := s.StartComponent(t.Context(), cluster.APIServer); err != nil {
 		t.Fatal(err)
 	}
@@ -458,6 +466,10 @@ func testNamespaceDeletion(t *testing.T, s *site) {
 		}
 		return err
 	})
+	// Or a Service would have no endpoint, and its APIs would be unavailable.
+	if status, body := s.direct(t, rest.AnonymousClientConfig(s.config), "/readyz"); status != http.StatusOK {
+		t.Errorf("/readyz while all kubelets are down: %d: %s", status, body)
+	}
 	if _, err := s.Kubectl(t.Context(), "create", "namespace", "doomed"); err != nil {
 		t.Fatal(err)
 	}

@@ -38,17 +38,26 @@ const whoMayWhat = "who-may-what.golden"
 // decides is a real one.
 func TestWhoMayWhat(t *testing.T) {
 	inLane(t, simulatedLane)
-	s := prepareSite(t, cluster.Minors[0], 1, "--custom-metrics")
-	s.grant("hack", "manifests", "testdata", "custom-metrics-verified-tls")
-	if err := s.Apply(t.Context(), []byte(viewerRights)); err != nil {
+	s := prepareSite(t, cluster.Minors[0], 1, "--custom-metrics", "--external-metrics", "--profiling", "--config="+writeConfig(t, whoMayWhatConfig))
+	s.grant("hack", "manifests", "testdata", "external-metrics-verified-tls")
+	s.grant("hack", "manifests", "testdata", "remote-write")
+	if err := s.Apply(t.Context(), []byte(viewerRights+readerRights)); err != nil {
 		t.Fatal(err)
 	}
 	s.startServer()
 	s.registerCustomMetrics(t)
+	s.registerExternalMetrics(t)
 	s.createWorkload("default", "web", 1, "50m", "64Mi", "0")
 	s.waitForPods(t, 1)
 	eventually(t, time.Minute, "the node has usage", func(ctx context.Context) error {
 		_, err := s.metrics.MetricsV1().NodeMetricses().Get(ctx, "node-0", metav1.GetOptions{})
+		return err
+	})
+	eventually(t, time.Minute, "the external metric has a value", func(ctx context.Context) error {
+		values, err := s.externalValues(ctx, "default", "all_memory_bytes")
+		if err == nil && len(values) != 1 {
+			err = fmt.Errorf("it has %d", len(values))
+		}
 		return err
 	})
 
@@ -94,6 +103,35 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}]
 `
 
+// readerRights are those of a user who may read all metrics.
+const readerRights = `
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: reader-of-all-metrics}
+rules: [{apiGroups: [metrics.k8s.io, custom.metrics.k8s.io, external.metrics.k8s.io], resources: ["*"], verbs: [get, list]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: reader-of-all-metrics}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader-of-all-metrics}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: reader}]
+`
+
+// whoMayWhatConfig has all that registers a path: an external metric that one
+// namespace may see, history, and a sink, whose receiver is not there.
+const whoMayWhatConfig = `apiVersion: metrics-apiserver/v1alpha1
+kind: Configuration
+history: {maxBytes: 32Mi, sources: [resource]}
+rules:
+- name: all_memory_bytes
+  attach: {external: true}
+  expr: sum(container_memory_working_set_bytes)
+  namespaces: [default]
+remoteWrite:
+- {name: nowhere, url: "http://127.0.0.1:1/write"}
+`
+
 // asker is somebody who asks.
 type asker struct {
 	name, who string
@@ -102,6 +140,30 @@ type asker struct {
 	// direct is for credentials that mean something to kube-apiserver only
 	// where it is the one who asks.
 	direct bool
+}
+
+// issue makes a certificate for a user.
+type issue = func(user string, groups ...string) (certPEM, keyPEM []byte, err error)
+
+// newAsker is somebody with a certificate that issue makes; without, where it is nil.
+func newAsker(t *testing.T, issue issue, user string, groups ...string) asker {
+	t.Helper()
+	config := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
+	if issue != nil {
+		certPEM, keyPEM, err := issue(user, groups...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, err := tls.X509KeyPair(certPEM, keyPEM)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Shown whatever authorities the server says that it accepts.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	}
+	transport := &http.Transport{TLSClientConfig: config}
+	t.Cleanup(transport.CloseIdleConnections)
+	return asker{name: user, client: &http.Client{Transport: transport, Timeout: 30 * time.Second}}
 }
 
 // askers are all who ask.
@@ -118,30 +180,17 @@ func askers(t *testing.T, s *site) []asker {
 	forged := http.Header{"X-Remote-User": {"kubernetes-admin"}, "X-Remote-Group": {"system:masters"}}
 	proxied := http.Header{"X-Remote-User": {"viewer"}, "X-Remote-Group": {"system:authenticated"}}
 	token := http.Header{"Authorization": {"Bearer not-a-token"}}
-	type issue = func(user string, groups ...string) (certPEM, keyPEM []byte, err error)
 	var all []asker
 	add := func(name, who string, header http.Header, direct bool, issue issue, user string, groups ...string) {
-		config := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
-		if issue != nil {
-			certPEM, keyPEM, err := issue(user, groups...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pair, err := tls.X509KeyPair(certPEM, keyPEM)
-			if err != nil {
-				t.Fatal(err)
-			}
-			// Shown whatever authorities the server says that it accepts.
-			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
-		}
-		transport := &http.Transport{TLSClientConfig: config}
-		t.Cleanup(transport.CloseIdleConnections)
-		all = append(all, asker{name: name, who: who, client: &http.Client{Transport: transport, Timeout: 30 * time.Second}, header: header, direct: direct})
+		a := newAsker(t, issue, user, groups...)
+		a.name, a.who, a.header, a.direct = name, who, header, direct
+		all = append(all, a)
 	}
 	const hpa = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
 	add("nobody", "without any credentials", nil, false, nil, "")
 	add("plain", "a user without rights", nil, false, s.CA().Client, "plain")
 	add("viewer", "a user with the role view in the namespace default", nil, false, s.CA().Client, "viewer")
+	add("reader", "a user who may read all metrics, and nothing else", nil, false, s.CA().Client, "reader")
 	add("hpa", hpa, nil, false, s.CA().Client, hpa, "system:serviceaccounts", "system:serviceaccounts:kube-system")
 	add("admin", "a member of system:masters", nil, false, s.CA().Client, "kubernetes-admin", "system:masters")
 	add("forged", "nobody, with X-Remote-User and X-Remote-Group that name the admin", forged, false, nil, "")
@@ -180,7 +229,12 @@ func registered(t *testing.T, s *site) []string {
 			base+"/namespaces/default/metrics/cpu_usage_cores", base+"/namespaces/kube-system/pods/*/cpu_usage_cores",
 		)
 	}
-	paths = append(paths, "/debug/pprof/", "/apis/external.metrics.k8s.io/v1beta1", "/no-such")
+	for _, namespace := range []string{"default", "kube-system"} {
+		paths = append(paths, "/apis/external.metrics.k8s.io/v1beta1/namespaces/"+namespace+"/all_memory_bytes")
+	}
+	// What --profiling adds is not in the index. Below /debug/pprof/ there is more,
+	// some of which takes half a minute to answer.
+	paths = append(paths, "/apis/external.metrics.k8s.io/v1beta1", "/debug/flags/v", "/debug/pprof/", "/debug/pprof/heap", "/no-such")
 	slices.Sort(paths)
 	return slices.Compact(paths)
 }
