@@ -91,18 +91,25 @@ race: go-version ## Run the tests that need no cluster ten times, with the race 
 	@$(if $(cc),,echo "There is no C compiler ($$(go env CC)), which the race detector needs."; exit 1)
 	CGO_ENABLED=1 go test -race -count=10 $$(go list ./... | grep -v /test/e2e)
 
+# A package's targets share a binary, so that it is linked once.
 .PHONY: fuzz
-fuzz: go-version ## Fuzz each target for FUZZTIME=20s; docs/failures.md lists whose bytes they read
-	@go list -f '{{range .TestGoFiles}}{{$$.Dir}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$.Dir}}/{{.}} {{end}}' ./... \
-		| xargs grep -H '^func Fuzz' | sed 's/:func / /; s/(.*//' | while read -r file target; do \
-		echo "$$target in $$(dirname $$file)"; \
-		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=100x "$$(dirname $$file)" </dev/null || exit 1; \
+fuzz: go-version ## Fuzz each target for FUZZTIME=20s, or 5000x; docs/failures.md lists whose bytes they read
+	@bin=$$(mktemp -d); trap 'rm -rf "$$bin"' EXIT; \
+	go list -f '{{$$p := .}}{{range .TestGoFiles}}{{$$p.ImportPath}} {{$$p.Dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$$p.ImportPath}} {{$$p.Dir}}/{{.}}{{"\n"}}{{end}}' ./... \
+		| while read -r package file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[^(]*\)(.*/\1/p' "$$file"); do \
+			echo "$$target in $$package"; \
+			program=$$bin/$$(echo "$$package" | tr / _); \
+			[ -x "$$program" ] || go test -c -fuzz=. -o "$$program" "$$package" || exit 1; \
+			(cd "$$(dirname "$$file")" && "$$program" -test.run='^$$' -test.fuzz="^$$target\$$" -test.fuzztime=$(FUZZTIME) \
+				-test.fuzzminimizetime=100x -test.fuzzcachedir="$$(go env GOCACHE)/fuzz/$$package") </dev/null || exit 1; \
+		done || exit 1; \
 	done
 
 # It measures delays and memory, so nothing else should run meanwhile.
 .PHONY: chaos
 chaos: go-version ## Try the failures of docs/failures.md at full size for an hour, and write a report to CHAOS_OUT=_output/chaos
-	go test -count=1 -timeout=90m -parallel=16 -v ./hack/chaos -run='^TestChaos$$' -chaos -out='$(abspath $(CHAOS_OUT))' $(CHAOS_FLAGS)
+	go test -count=1 -timeout=90m -parallel=32 -v ./hack/chaos -run='^TestChaos$$' -chaos -out='$(abspath $(CHAOS_OUT))' $(CHAOS_FLAGS)
 
 .PHONY: soak
 soak: go-version ## Churn everything for SOAK=1h, and draw what the server holds meanwhile, in CHAOS_OUT

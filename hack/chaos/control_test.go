@@ -54,8 +54,9 @@ func tryNewCertificate(x *trial) {
 		}
 		defer conn.Close()
 		client.CloseIdleConnections()
-		status, _, err := server.GetAs(ctx, client, path)
-		failed.err(ok(status, err))
+		if status, body, err := server.GetAs(ctx, client, path); ok(status, err) != nil {
+			failed.add("the %dth, at %s: %v: %s", requests, time.Now().Format(time.TimeOnly), ok(status, err), body)
+		}
 		secured, is := conn.(*tls.Conn)
 		if !is {
 			return ""
@@ -148,7 +149,7 @@ spec:
   template:
     metadata:
       labels: {app: web}
-      annotations: {chaos/cpu: 50m, chaos/memory: 64Mi}
+      annotations: {%[3]s: 50m, %[4]s: 64Mi}
     spec:
       nodeSelector: {chaos/world: %[2]s}
       tolerations: [{operator: Exists}]
@@ -165,7 +166,7 @@ spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
   metrics:
   - {type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}
-`, w.Namespace, w.Name)
+`, w.Namespace, w.Name, clustertest.CPUAnnotation, clustertest.MemoryAnnotation)
 	if err := x.site.Apply(x.Context(), []byte(manifest)); err != nil {
 		x.Fatal(err)
 	}

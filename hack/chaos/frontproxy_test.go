@@ -6,6 +6,7 @@ package chaos
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -23,8 +24,8 @@ import (
 const spread = 65 * time.Second
 
 // tryFrontProxyCA is F11. kube-apiserver publishes the CA that its file has, and
-// shows us the certificate that another one has; both are replaced below it. It is
-// the last that needs the aggregation layer as it was.
+// shows us the certificate that another one has; both are replaced below it.
+// Meanwhile nothing else may need the aggregation layer.
 func tryFrontProxyCA(x *trial) {
 	w := x.world(3, 2)
 	server := w.Serve(x)
@@ -100,6 +101,11 @@ func tryFrontProxyCA(x *trial) {
 
 // get is nil where url is answered with 200.
 func get(ctx context.Context, client *http.Client, url string) error {
+	return getJSON(ctx, client, url, nil)
+}
+
+// getJSON reads what url is answered with into a value, unless that is nil.
+func getJSON(ctx context.Context, client *http.Client, url string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
@@ -109,5 +115,8 @@ func get(ctx context.Context, client *http.Client, url string) error {
 		return err
 	}
 	defer response.Body.Close()
-	return ok(response.StatusCode, nil)
+	if err := ok(response.StatusCode, nil); err != nil || into == nil {
+		return err
+	}
+	return json.NewDecoder(response.Body).Decode(into)
 }

@@ -58,6 +58,7 @@ func tryLostScrapes(x *trial) {
 	away.Stop()
 	gone, oldest := time.Duration(0), time.Duration(0)
 	for stopped := time.Now(); gone == 0 && time.Since(stopped) < bound+30*time.Second; x.wait(200 * time.Millisecond) {
+		asked := time.Now()
 		pods, err := server.Pods(x.Context())
 		if err != nil {
 			x.Fatal(err)
@@ -65,7 +66,7 @@ func tryLostScrapes(x *trial) {
 		there := false
 		for name := range last.pods {
 			if usage, ok := pods[name]; ok {
-				there, oldest = true, max(oldest, time.Since(usage.Timestamp.Time))
+				there, oldest = true, max(oldest, asked.Sub(usage.Timestamp.Time))
 			}
 		}
 		if !there {

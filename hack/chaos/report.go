@@ -83,6 +83,9 @@ func (r *Report) Markdown(now time.Time) string {
 	for _, p := range r.mu.plots {
 		fmt.Fprintf(&b, "\n![%s](%s)\n", p.Title, p.File)
 	}
+	if len(shown) > 1 || !shown[soakID] {
+		b.WriteString("\nThe report of `make soak`, which lasts an hour, is soak.md beside this one.\n")
+	}
 	b.WriteString("\nNot in this run:\n\n")
 	for _, row := range Rows() {
 		if shown[row.ID] {

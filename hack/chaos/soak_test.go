@@ -5,8 +5,10 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,14 +23,16 @@ import (
 // server holds must stay flat.
 func trySoak(x *trial) {
 	lasts := x.lasting(*soak)
-	injected := fmt.Sprintf("%v: 100 nodes of 5 pods; every second 2 nodes come and 2 go, 3 pods are replaced, 10 containers restart, 2 kubelets fail for a while, 10 clients come anew", lasts)
+	injected := fmt.Sprintf("%v: 100 nodes of 5 pods; every second 2 nodes come and 2 go, 3 pods are replaced, 10 containers restart, 2 kubelets fail for a while, 10 clients come anew; every 20 s other rules and another certificate", lasts)
 	w := x.world(100, 5)
-	server := w.Serve(x)
+	s := &soaking{x: x, w: w, dir: x.TempDir()}
+	s.write()
+	server := w.Serve(x, "--custom-metrics", "--config="+s.path("config.yaml"), "--tls-cert-file="+s.path("tls.crt"), "--tls-private-key-file="+s.path("tls.key"))
+	s.server = server
 	pid := server.Pid()
 	ctx, stop := context.WithCancel(x.Context())
-	s := &soaking{x: x, w: w, server: server}
 	var group sync.WaitGroup
-	for _, part := range []func(context.Context, int){s.nodes, s.pods, s.restarts, s.faults, s.clients} {
+	for _, part := range []func(context.Context, int){s.nodes, s.pods, s.restarts, s.faults, s.clients, s.reloads} {
 		group.Go(func() {
 			tick := time.NewTicker(time.Second)
 			defer tick.Stop()
@@ -72,23 +76,25 @@ func trySoak(x *trial) {
 		for _, s := range stats {
 			line.Values = append(line.Values, f.value(s))
 		}
-		drawn = append(drawn, line)
 		if third := len(line.Values) / 3; third > 0 {
 			first, last := median(line.Values[:third]), median(line.Values[len(line.Values)-third:])
 			limit := first*1.05 + f.slack
+			line.Limit = limit
+			line.Note = fmt.Sprintf("median of the first third %.4g, of the last %.4g; limit for the last (dashed) %.4g", first, last, limit)
 			x.figure(soakID, injected, f.name+", median of the last third", fmt.Sprintf("%.4g", last), fmt.Sprintf("%.4g (first third: %.4g)", limit, first), last <= limit)
 		}
+		drawn = append(drawn, line)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x.none(soakID, injected, "requests that failed", &s.failures, s.requests)
 	x.figure(soakID, injected, "the same process", server.Pid() == pid, true, server.Pid() == pid)
 	if *out != "" {
-		title := fmt.Sprintf("Soak of %v", lasts)
-		if err := os.WriteFile(filepath.Join(*out, "soak.svg"), []byte(SVG(title, moments, drawn...)), 0o644); err != nil {
+		title, file := fmt.Sprintf("Soak of %v", lasts), fmt.Sprintf("soak-%v.svg", lasts)
+		if err := os.WriteFile(filepath.Join(*out, file), []byte(SVG(title, injected, moments, drawn...)), 0o644); err != nil {
 			x.Error(err)
 		}
-		x.report.AddPlot(Plot{File: "soak.svg", Title: title})
+		x.report.AddPlot(Plot{File: file, Title: title})
 	}
 }
 
@@ -102,6 +108,9 @@ type soaking struct {
 	x      *trial
 	w      *rig.World
 	server *rig.Server
+	// dir has the files that are reloaded, which have been written that often.
+	dir     string
+	written int
 
 	mu       sync.Mutex
 	requests int
@@ -187,5 +196,51 @@ func (s *soaking) clients(ctx context.Context, _ int) {
 			s.note(ctx, nil)
 		}
 		client.CloseIdleConnections()
+	}
+}
+
+// reloads replaces the configuration and the serving certificate every 20 s, and
+// asks for what the rules make.
+func (s *soaking) reloads(ctx context.Context, i int) {
+	if i%20 == 19 {
+		s.write()
+	}
+	for _, metric := range []string{"resident_bytes", "odd_bytes"} {
+		status, _, err := s.server.Get(ctx, "/apis/custom.metrics.k8s.io/v1beta2/namespaces/"+s.w.Namespace+"/pods/*/"+metric)
+		// One of the two is there in every other configuration only.
+		if err == nil && (status == http.StatusOK || status == http.StatusNotFound) {
+			s.note(ctx, nil)
+		} else {
+			s.note(ctx, fmt.Errorf("ask for %s: %w", metric, errors.Join(err, ok(status, nil))))
+		}
+	}
+}
+
+func (s *soaking) path(name string) string { return filepath.Join(s.dir, name) }
+
+// write writes a new certificate, and the configuration with other rules than
+// before.
+func (s *soaking) write() {
+	s.written++
+	rules := fmt.Sprintf(`apiVersion: metrics-apiserver/v1alpha1
+kind: Configuration
+rules:
+- {name: resident_bytes, attach: {resource: pods}, expr: %d * sum by (pod) (container_memory_working_set_bytes)}
+`, s.written)
+	if s.written%2 == 1 {
+		rules += "- {name: odd_bytes, attach: {resource: pods}, expr: 'sum by (pod) (avg_over_time(container_memory_working_set_bytes[1m]))'}\n"
+	}
+	cert, key, err := s.x.site.CA().Server("metrics-server", "127.0.0.1")
+	for name, text := range map[string][]byte{"config.yaml": []byte(rules), "tls.key": key, "tls.crt": cert} {
+		// In one step, or half of a file could be read.
+		if err == nil {
+			err = os.WriteFile(s.path(name+".new"), text, 0o600)
+		}
+		if err == nil {
+			err = os.Rename(s.path(name+".new"), s.path(name))
+		}
+	}
+	if err != nil {
+		s.x.Error(err)
 	}
 }

@@ -101,7 +101,7 @@ func Rows() []Row {
 		{
 			ID: "F9", What: "namespaces are deleted while kubelets are down, or while replicas roll",
 			Passes: "with two replicas the APIService is never unavailable, and every namespace is gone in 10 s",
-			Short:  []Test{{e2e, "TestSimulated"}},
+			Short:  []Test{{api, "TestReadinessLatches"}, {e2e, "TestSimulated"}},
 			Long:   true,
 		},
 		{
@@ -113,8 +113,8 @@ func Rows() []Row {
 		{
 			ID: "F11", What: "the front proxy's CA is rotated",
 			Passes: "no 401 with overlap, at most 60 s of them on a hard swap, no restart",
+			Short:  []Test{{e2e, "TestSimulated"}},
 			Long:   true,
-			Open:   "no short test: what does it is k8s.io/apiserver, which watches the ConfigMap extension-apiserver-authentication",
 		},
 		{
 			ID: "F12", What: "the serving certificate is rotated, or about to expire",
@@ -180,6 +180,12 @@ func Rows() []Row {
 			ID: "F24", What: "the replica that ships by remote-write ends, is killed, or cannot reach kube-apiserver",
 			Passes: "ends: every sample, in order; killed: at most Lease and batch deadline missing or twice, and counted; no kube-apiserver: nothing lost, nothing twice",
 			Short:  []Test{{remoteWrite, "TestHandover"}, {remoteWrite, "TestKilled"}, {remoteWrite, "TestHeld"}, {remoteWrite, "TestBacklog"}, {election, "TestReleased"}, {election, "TestGone"}, {election, "TestAPIServerAway"}, {e2e, "TestHandover"}},
+		},
+		{
+			ID: "F25", What: "of two replicas, one is killed, and one hangs without ending",
+			Passes: "killed: not answered for at most 3 s; hangs: for at most the 50 s in which kube-apiserver gives a silent connection up; when it goes on, complete within a resolution; nothing missing in an answer, nothing beyond the staleness bound",
+			Long:   true,
+			Open:   "no short test: it takes what it takes kube-apiserver, and two minutes",
 		},
 		{
 			ID: "T1", What: "a kubelet, or who plays one, reports foreign pods",

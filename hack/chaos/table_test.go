@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "rewrite docs/failures.md from the table
 func TestTable(t *testing.T) {
 	root := checkout(t)
 	// There is no F15 and no F22.
-	want := strings.Fields("F1 F2 F3 F4 F5 F6 F7 F8 F9 F10 F11 F12 F13 F14 F16 F17 F18 F19 F20 F21 F23 F24 T1 T2 T3 T4 T5 T6 T7 T8")
+	want := strings.Fields("F1 F2 F3 F4 F5 F6 F7 F8 F9 F10 F11 F12 F13 F14 F16 F17 F18 F19 F20 F21 F23 F24 F25 T1 T2 T3 T4 T5 T6 T7 T8")
 	var got, long []string
 	for _, row := range Rows() {
 		got = append(got, row.ID)
@@ -96,8 +96,8 @@ func TestReport(t *testing.T) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
 		}
 	}
-	svg := SVG("a < b", []time.Duration{0, time.Second, 2 * time.Second}, Series{"zero", []float64{0, 0, 0}}, Series{"up", []float64{1, 2, 4}})
-	for _, want := range []string{"a &lt; b", `points="60.0,174.0 440.0,174.0 820.0,174.0 "`, `points="60.0,294.0 440.0,264.0 820.0,204.0 "`, ">2s</text>"} {
+	svg := SVG("a < b", "c", []time.Duration{0, time.Second, 2 * time.Second}, Series{Name: "zero", Values: []float64{0, 0, 0}}, Series{Name: "up", Note: "steep", Values: []float64{1, 2, 3.9}, Limit: 2})
+	for _, want := range []string{"a &lt; b", `points="60.0,192.0 440.0,192.0 820.0,192.0 "`, `points="60.0,328.0 440.0,298.0 820.0,241.0 "`, ">2s</text>", ">steep</text>", `d="M60 298.0h760" stroke="#c33"`} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("the plot lacks %q:\n%s", want, svg)
 		}

@@ -125,6 +125,28 @@ func (s *Server) Stop(ctx context.Context) error {
 	return nil
 }
 
+// Hang has the server's process stand still until Continue, or the test's end: its
+// connections stay open, and nothing is read from them.
+func (s *Server) Hang(t testing.TB) {
+	t.Helper()
+	t.Cleanup(func() {
+		if pid := s.Pid(); pid != 0 {
+			_ = syscall.Kill(pid, syscall.SIGCONT)
+		}
+	})
+	if err := syscall.Kill(s.Pid(), syscall.SIGSTOP); err != nil {
+		t.Fatalf("hang %s: %v", s.Name, err)
+	}
+}
+
+// Continue has a server that hangs go on.
+func (s *Server) Continue(t testing.TB) {
+	t.Helper()
+	if err := syscall.Kill(s.Pid(), syscall.SIGCONT); err != nil {
+		t.Fatalf("continue %s: %v", s.Name, err)
+	}
+}
+
 // Pid is the number of the server's process, 0 where it has ended.
 func (s *Server) Pid() int {
 	if !s.world.Running(s.Name) {
