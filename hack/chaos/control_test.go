@@ -54,8 +54,9 @@ func tryNewCertificate(x *trial) {
 		}
 		defer conn.Close()
 		client.CloseIdleConnections()
-		if status, body, err := server.GetAs(ctx, client, path); ok(status, err) != nil {
-			failed.add("the %dth, at %s: %v: %s", requests, time.Now().Format(time.TimeOnly), ok(status, err), body)
+		status, body, err := server.GetAs(ctx, client, path)
+		if err := ok(status, err); err != nil {
+			failed.add("the %dth, at %s: %v: %s", requests, time.Now().Format(time.TimeOnly), err, body)
 		}
 		secured, is := conn.(*tls.Conn)
 		if !is {

@@ -89,7 +89,7 @@ func above(v float64) float64 {
 
 // wrap is text in lines of at most that many bytes, unless a word has more.
 func wrap(text string, most int) (lines []string) {
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if last := len(lines) - 1; last >= 0 && len(lines[last])+1+len(word) <= most {
 			lines[last] += " " + word
 		} else {
