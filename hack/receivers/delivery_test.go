@@ -156,12 +156,20 @@ func faulty(t *testing.T, to string, next func(n int) fault) string {
 	return server.URL
 }
 
-// everyone calls test with every receiver that there is.
+// everyone calls test with every receiver that there is, side by side: they mostly
+// wait.
 func everyone(t *testing.T, test func(t *testing.T, r receiver, v2 bool)) {
-	t.Run("prometheus-0.315", func(t *testing.T) { test(t, newPrometheus(t), true) })
-	t.Run("prometheus-debian", func(t *testing.T) { test(t, debianPrometheus(t), false) })
-	t.Run("victoria-metrics", func(t *testing.T) { test(t, victoriaMetrics(t), false) })
-	t.Run("influxdb", func(t *testing.T) { test(t, influxDB(t), false) })
+	for name, start := range map[string]func(t *testing.T) receiver{
+		"prometheus-3":      func(t *testing.T) receiver { return newPrometheus(t) },
+		"prometheus-debian": debianPrometheus,
+		"victoria-metrics":  victoriaMetrics,
+		"influxdb":          influxDB,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t), name == "prometheus-3")
+		})
+	}
 }
 
 // TestDelivery ships to real receivers over a way on which requests fail, hang and

@@ -6,16 +6,13 @@ package receivers
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -26,12 +23,7 @@ import (
 	"testing"
 	"time"
 
-	remoteapi "github.com/prometheus/client_golang/exp/api/remote"
-	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/model/value"
-	"github.com/prometheus/prometheus/storage/remote"
-	"github.com/prometheus/prometheus/tsdb"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
+	"github.com/metrics-apiserver/metrics-apiserver/hack/toolchain"
 )
 
 // A point is a sample as a receiver has it.
@@ -42,6 +34,8 @@ type point struct {
 
 // A receiver is a real one.
 type receiver struct {
+	// url is where it is, for those that answer PromQL.
+	url string
 	// write is where it takes remote-write.
 	write string
 	// read is all that it has of job kubelet, without stale markers, by series.
@@ -134,14 +128,31 @@ func get(t *testing.T, address string) []byte {
 // debianPrometheus is Debian's prometheus, which knows 1.0 alone.
 func debianPrometheus(t *testing.T) receiver {
 	t.Helper()
+	return prometheusServer(t, "prometheus")
+}
+
+// newPrometheus is the server of Prometheus 3, as it comes from the module proxy,
+// which knows 2.0.
+func newPrometheus(t *testing.T, flags ...string) receiver {
+	t.Helper()
+	paths, err := toolchain.Build(t.Context(), os.Stderr, toolchain.Prometheus, "prometheus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return prometheusServer(t, paths["prometheus"], flags...)
+}
+
+// prometheusServer runs a prometheus.
+func prometheusServer(t *testing.T, program string, flags ...string) receiver {
+	t.Helper()
 	address, dir := freeAddress(t), t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
 	if err := os.WriteFile(config, []byte("global: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "prometheus", "http://"+address+"/-/ready", "prometheus", "--config.file="+config, "--web.listen-address="+address,
-		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.enable-remote-write-receiver")
-	return receiver{write: "http://" + address + "/api/v1/write", read: func(t *testing.T) map[string][]point {
+	run(t, "prometheus", "http://"+address+"/-/ready", program, append(flags, "--config.file="+config, "--web.listen-address="+address,
+		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.enable-remote-write-receiver")...)
+	return receiver{url: "http://" + address, write: "http://" + address + "/api/v1/write", read: func(t *testing.T) map[string][]point {
 		t.Helper()
 		query := url.Values{"query": {`{job="kubelet"}[3h]`}, "time": {strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)}}
 		var answer struct {
@@ -255,50 +266,6 @@ store-enabled = false
 					all[key(s.Tags)] = append(all[key(s.Tags)], point{int64(pair[0]), pair[1]})
 				}
 			}
-		}
-		return all
-	}}
-}
-
-// newPrometheus is the write handler and the database of the Prometheus that this
-// module requires, which know 2.0.
-func newPrometheus(t *testing.T) receiver {
-	t.Helper()
-	db, err := tsdb.Open(t.TempDir(), slog.New(slog.DiscardHandler), nil, tsdb.DefaultOptions(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	types := remoteapi.MessageTypes{remoteapi.WriteV1MessageType, remoteapi.WriteV2MessageType}
-	server := httptest.NewServer(remote.NewWriteHandler(slog.New(slog.DiscardHandler), nil, db, types, false, false, false))
-	t.Cleanup(func() {
-		server.Close()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return receiver{write: server.URL, read: func(t *testing.T) map[string][]point {
-		t.Helper()
-		q, err := db.Querier(math.MinInt64, math.MaxInt64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer q.Close()
-		all := map[string][]point{}
-		set := q.Select(context.Background(), true, nil, labels.MustNewMatcher(labels.MatchEqual, "job", "kubelet"))
-		for set.Next() {
-			name := key(set.At().Labels().Map())
-			it := set.At().Iterator(nil)
-			for it.Next() == chunkenc.ValFloat {
-				if at, v := it.At(); !value.IsStaleNaN(v) {
-					all[name] = append(all[name], point{at, v})
-				}
-			}
-			if it.Err() != nil {
-				t.Fatal(it.Err())
-			}
-		}
-		if set.Err() != nil {
-			t.Fatal(set.Err())
 		}
 		return all
 	}}

@@ -147,7 +147,7 @@ func missing(paths map[string]string) []string {
 
 // describe names the module with the version that its tools have.
 func describe(module Module, m *manifest) string {
-	for _, path := range []string{"k8s.io/kubernetes", "sigs.k8s.io/kwok", "github.com/containerd/containerd/v2"} {
+	for _, path := range []string{"k8s.io/kubernetes", "sigs.k8s.io/kwok", "github.com/containerd/containerd/v2", "github.com/prometheus/prometheus"} {
 		if v, ok := m.versions[path]; ok {
 			name, _, _ := strings.Cut(string(module), "-")
 			return name + " " + v

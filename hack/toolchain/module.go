@@ -27,6 +27,7 @@ const (
 	Kwok         Module = "kwok"
 	Containerd   Module = "containerd"
 	GolangciLint Module = "golangci-lint"
+	Prometheus   Module = "prometheus"
 )
 
 // Kubernetes returns the module with the Kubernetes components of a minor
@@ -148,6 +149,12 @@ func (m *manifest) buildFlags() []string {
 		// The btrfs snapshotter needs cgo.
 		flags = append(flags, "-tags=no_btrfs")
 		ldflags += " -X github.com/containerd/containerd/v2/version.Version=" + v
+	}
+	if v, ok := m.versions["github.com/prometheus/prometheus"]; ok {
+		// Its discovery of services is most of what there is to compile, and has
+		// nothing to find here.
+		flags = append(flags, "-tags=remove_all_sd")
+		ldflags += " -X github.com/prometheus/common/version.Version=" + strings.TrimPrefix(v, "v")
 	}
 	return append(flags, "-ldflags="+ldflags)
 }
