@@ -44,7 +44,7 @@ func TestShipping(t *testing.T) {
 		t.Errorf("%d bodies; %+v", bodies.Load(), state)
 	}
 
-	config, err := configfile.Parse("config.yaml", []byte(configurationText("remoteWrite:\n- {url: 'http://a.example', ulr: b}\n- {url: 'http://a.example', sigv4: {}}\n")))
+	config, err := configfile.Parse("config.yaml", []byte(configurationText("remoteWrite:\n- {url: 'http://a.example', ulr: b}\n- {url: 'http://a.example', azuread: {}}\n")))
 	if err != nil {
 		t.Fatal(err)
 	}

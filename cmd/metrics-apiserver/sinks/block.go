@@ -35,6 +35,7 @@ type Block struct {
 	protocol message.Protocol
 	relabel  []*relabel.Config
 	http     promconfig.HTTPClientConfig
+	sigv4    *sigv4Config
 	queue    queueConfig
 	metadata metadataConfig
 	dir      string
@@ -62,6 +63,17 @@ type metadataConfig struct {
 	Send              bool           `yaml:"send"`
 	SendInterval      model.Duration `yaml:"send_interval"`
 	MaxSamplesPerSend int            `yaml:"max_samples_per_send"`
+}
+
+// sigv4Config is sigv4.
+type sigv4Config struct {
+	Region      string            `yaml:"region"`
+	AccessKey   string            `yaml:"access_key"`
+	SecretKey   promconfig.Secret `yaml:"secret_key"`
+	RoleARN     string            `yaml:"role_arn"`
+	ExternalID  string            `yaml:"external_id"`
+	SessionName string            `yaml:"session_name"`
+	ServiceName string            `yaml:"service_name"`
 }
 
 // maxShards is the largest max_shards.
@@ -115,7 +127,7 @@ func Read(n *yaml.Node, place int, refuse Refuse) (*Block, bool) {
 		"send_native_histograms": d.off("kubelets have no native histograms"),
 		"round_robin_dns":        d.off("name a load balancer instead"),
 		"failed_request_logging": d.off("what a receiver answers is logged when it begins to fail"),
-		"sigv4":                  d.never("run a proxy that signs, such as aws-sigv4-proxy, beside the server"),
+		"sigv4":                  &b.sigv4,
 		"azuread":                d.never("use oauth2, or authorization with credentials_file"),
 		"google_iam":             d.never("use authorization with credentials_file"),
 	})
@@ -138,6 +150,14 @@ func (b *Block) check(n *yaml.Node, d *decoder) {
 	}
 	if err := b.http.Validate(); err != nil {
 		d.wrong(n, "%s", oneLine(err))
+	}
+	if b.sigv4 != nil {
+		if h := &b.http; h.BasicAuth != nil || h.Authorization != nil || h.OAuth2 != nil || h.BearerToken != "" || h.BearerTokenFile != "" {
+			d.wrong(n, "at most one of sigv4, basic_auth, authorization, oauth2, bearer_token and bearer_token_file may be there")
+		}
+		if (b.sigv4.AccessKey == "") != (b.sigv4.SecretKey == "") {
+			d.wrong(n, "sigv4: both of access_key and secret_key must be there, or neither")
+		}
 	}
 	if b.timeout <= 0 {
 		d.wrong(n, "remote_timeout must be more than 0")
@@ -230,7 +250,8 @@ func (d *decoder) relabel(n *yaml.Node, dst *[]*relabel.Config) {
 func (d *decoder) sources(n *yaml.Node, dst *series.SourceSet) {
 	var names []string
 	d.value(n, "sources", &names)
-	*dst = 0
+	// Always there: whoever does not want it has write_relabel_configs.
+	*dst = series.SourceSetOf(series.Resource)
 	for _, name := range names {
 		source, ok := series.SourceNamed(name)
 		if name == series.Rules.String() {

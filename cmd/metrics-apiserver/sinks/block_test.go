@@ -143,7 +143,10 @@ func TestRefused(t *testing.T) {
 		url + "sources: []":                                                "2: sources is empty",
 		url + "queue_size: 10":                                             "2: queue_size must be",
 		url + "send_exemplars: true":                                       "2: this must be false: kubelets have no exemplars",
-		url + "sigv4: {region: a}":                                         "2: this is not supported",
+		url + "google_iam: {credentials_file: a}":                          "2: this is not supported",
+		url + "sigv4: {region: a}\nbasic_auth: {username: a}":              "1: at most one of sigv4",
+		url + "sigv4: {region: a, access_key: b}":                          "1: sigv4: both of access_key",
+		url + "sigv4:\n  region: a\n  profile: b":                          "4: sigv4 has no key \"profile\"",
 		url + "name: &a b\nqueue_directory: *a":                            "3: queue_directory: aliases",
 		"[]":                                                               "1: a remoteWrite block must be keys",
 	} {

@@ -14,11 +14,16 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/relabel"
 
+	"github.com/metrics-apiserver/metrics-apiserver/cmd/metrics-apiserver/sinks/sigv4"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/remotewrite"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/remotewrite/queue"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/remotewrite/sender"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
+
+// maxMemory is how much of a queue with a directory may wait in memory while the disk
+// cannot be written, in bytes.
+const maxMemory = 32 << 20
 
 // QueueDir is where the block wants its queue; empty is in memory.
 func (b *Block) QueueDir() string { return b.dir }
@@ -31,6 +36,12 @@ func (b *Block) Options(dir, userAgent string, external map[string]string) (remo
 	transport, err := promconfig.NewRoundTripperFromConfig(client, "remote_write")
 	if err != nil {
 		return remotewrite.Options{}, fmt.Errorf("make client of remote-write sink %s: %w", b.Name, err)
+	}
+	if c := b.sigv4; c != nil {
+		transport = sigv4.New(sigv4.Options{
+			Region: c.Region, Service: c.ServiceName, AccessKey: c.AccessKey, SecretKey: string(c.SecretKey),
+			RoleARN: c.RoleARN, ExternalID: c.ExternalID, SessionName: c.SessionName,
+		}, transport)
 	}
 	o := remotewrite.Options{
 		Name: b.Name, Sources: b.Sources, External: sorted(external), Relabel: relabeler(b.relabel),
@@ -46,6 +57,7 @@ func (b *Block) Options(dir, userAgent string, external map[string]string) (remo
 			MaxAge: time.Duration(b.queue.SampleAgeLimit), Protocol: b.protocol, FollowRedirects: b.http.FollowRedirects,
 		},
 	}
+	o.Queue.MaxMemory = min(b.size, maxMemory)
 	if b.dir == "" {
 		o.Queue.MaxMemory = min(b.size, 1<<30)
 	}

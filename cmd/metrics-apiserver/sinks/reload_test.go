@@ -248,7 +248,7 @@ func TestSetRoles(t *testing.T) {
 }
 
 // TestRulesSource ships what rules say to the sinks that want it, and asks kubelets
-// for nothing.
+// for no more than is always shipped.
 func TestRulesSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &sea{t: t, times: map[string][]int64{}}
@@ -257,7 +257,7 @@ func TestRulesSource(t *testing.T) {
 		if err := set.Apply(nodes(t, text), nil); err != nil {
 			t.Fatal(err)
 		}
-		if c := set.Consumers(); c[0].Sources() != 0 || c[1].Sources() != series.SourceSetOf(series.Resource) || !set.WantsRules() {
+		if c := set.Consumers(); c[0].Sources() != series.SourceSetOf(series.Resource) || c[1].Sources() != series.SourceSetOf(series.Resource) || !set.WantsRules() {
 			t.Errorf("kubelets are asked for %v and %v", c[0].Sources(), c[1].Sources())
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -62,7 +62,7 @@ func TestSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	consumers := set.Consumers()
-	if len(consumers) != 3 || consumers[2].Sources() != 0 || consumers[1].Sources() != series.SourceSetOf(series.Cadvisor) {
+	if len(consumers) != 3 || consumers[2].Sources() != 0 || consumers[1].Sources() != series.SourceSetOf(series.Resource)|series.SourceSetOf(series.Cadvisor) {
 		t.Errorf("%d consumers, of which the second wants %v", len(consumers), consumers[1].Sources())
 	}
 	for _, consumer := range consumers {
