@@ -57,6 +57,8 @@ func experiments() []experiment {
 		{rows: []string{"F7"}, try: tryForeignPods},
 		{rows: []string{"F8"}, try: tryNonsense},
 		{rows: []string{"F12"}, try: tryNewCertificate},
+		{rows: []string{"F17"}, try: tryFullDisk},
+		{rows: []string{"F18"}, try: tryKilledWriter},
 		{rows: []string{"F20"}, try: tryFrozenKubelets},
 		{rows: []string{"F23"}, try: tryTwoReplicas},
 		{rows: []string{"F25"}, try: tryOneOfTwoReplicas},
@@ -65,8 +67,10 @@ func experiments() []experiment {
 		{rows: []string{"F14"}, alone: true, try: tryBombs},
 		{rows: []string{"F10"}, alone: true, try: tryDiscovery},
 		{rows: []string{"F19"}, alone: true, try: tryLittleMemory},
+		{rows: []string{"F16"}, alone: true, try: tryHangingReceiver},
 		{rows: []string{"F9", "F21"}, alone: true, try: tryRollingUpdates},
 		{rows: []string{"F13"}, alone: true, try: tryNoAPIServer},
+		{rows: []string{"F24"}, alone: true, try: tryKilledShippers},
 		{rows: []string{soakID}, alone: true, try: trySoak},
 		// Nothing in a soak asks through the aggregation layer, which is not to be
 		// had for a while when the CA is replaced at once.

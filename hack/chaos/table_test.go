@@ -90,7 +90,7 @@ func TestReport(t *testing.T) {
 		"2026-11-21 12:00 UTC, 2 cores, 1m30s in all. Every duration is ×0.5 of",
 		"| F1 | a black hole | delay | 1 ms | 2 ms | yes |\n| F2 | a\\|b | missing | 3 | 0 | **no** |\n",
 		"![memory](x.svg)", "- F3, half of the nodes are cut off for ten minutes, then healed: left out of this run.\n",
-		"- F16, a receiver of remote-write hangs for an hour, then fails half of all requests: what scrapes and answers take beside it is measured by `make bench` and BenchmarkCommit in pkg/storage/remotewrite, by no test; none hangs for an hour.\n",
+		"- T6, forged identity headers, and readers without a name: short tests only, in `make test`.\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
