@@ -54,9 +54,11 @@ const (
 	// ahead is how many samples may wait to be put into bodies. A server does not
 	// wait: there, what is too much is dropped and counted.
 	ahead = 100_000
-	// deadline is how long a sample waits at most for its body to be full. At the paces
-	// that are measured bodies are full sooner, but for the last ones.
-	deadline = 200 * time.Millisecond
+	// lastDeadline is how long a sample waits at most for its body to be full where as
+	// many are shipped as go: only the last ones wait, and they are waited for. At a pace
+	// it is the sink's own, since a lane that lacks some samples gets them with the next
+	// answers.
+	lastDeadline = 200 * time.Millisecond
 	// poll is how often is looked whether fewer do.
 	poll = time.Millisecond
 )
@@ -67,6 +69,10 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 	recorded, err := readRecording(o.Recording)
 	if err != nil {
 		return r, err
+	}
+	var deadline time.Duration
+	if o.Rate == 0 {
+		deadline = lastDeadline
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: lanes}
 	defer transport.CloseIdleConnections()
