@@ -5,6 +5,7 @@ package api
 
 import (
 	"math"
+	"slices"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/wire"
@@ -112,10 +113,11 @@ func (l *usageLog) items(yield func(*wire.Item) bool) {
 		sample := &l.samples[i]
 		item.Namespace, item.Name, item.Labels = pod.Namespace, pod.Name, pod.Labels
 		item.Time, item.Window = sample.time, storage.Millis(sample.window)
-		item.Containers = item.Containers[:0]
 		n := int(sample.containers)
+		item.Containers = slices.Grow(item.Containers[:0], n)[:n]
 		for j, head := range heads[:n] {
-			c := storage.ContainerUsage{CPU: amounts[j].cpu, Memory: amounts[j].memory, HasSwap: head&headReported != 0}
+			c := &item.Containers[j]
+			c.CPU, c.Memory, c.Swap, c.HasSwap = amounts[j].cpu, amounts[j].memory, 0, head&headReported != 0
 			if index := head & headNamed; index != headNamed {
 				c.Name = pod.Containers.Statuses[index].Name
 			} else {
@@ -124,7 +126,6 @@ func (l *usageLog) items(yield func(*wire.Item) bool) {
 			if head&headSwap != 0 {
 				c.Swap, swap = swap[0], swap[1:]
 			}
-			item.Containers = append(item.Containers, c)
 		}
 		heads, amounts = heads[n:], amounts[n:]
 		if !yield(&item) {

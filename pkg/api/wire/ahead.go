@@ -11,9 +11,9 @@ import (
 )
 
 // aheadChunks is how many chunks of a list there are at once: one that is being
-// written, one that waits for that, and one that is being encoded. It is all the
-// memory that a list takes while its client reads slowly.
-const aheadChunks = 3
+// written, and one that is being encoded, which is done before the other is. It is
+// all the memory that a list takes while its client reads slowly.
+const aheadChunks = 2
 
 // ahead is Stream with encode in a goroutine of its own, so that the next chunks
 // are encoded while one is encrypted, or compressed, and sent, which takes longer.
@@ -23,11 +23,11 @@ const aheadChunks = 3
 func (p *Writer) ahead(w io.Writer, skip int, encode func(*Chunks)) error {
 	r := &relay{skip: skip, full: make(chan []byte), free: make(chan []byte, aheadChunks), stopped: make(chan struct{})}
 	for range aheadChunks - 1 {
-		r.free <- p.buffer()
+		r.free <- p.longBuffer()
 	}
 	encoder := crew.Start(func() {
 		defer close(r.full)
-		out := &Chunks{next: r.pass, buf: p.buffer()}
+		out := p.longChunks(r.pass)
 		encode(out)
 		out.flush()
 		p.keep(out.buf)

@@ -93,7 +93,7 @@ func TestAheadIsBounded(t *testing.T) {
 			}
 			synctest.Wait()
 			// An item takes more than 250 bytes.
-			if got := items.Load() - before; got > (4<<20+aheadChunks*bufferSize)/250 {
+			if got := items.Load() - before; got > (4<<20+aheadChunks*longBufferSize)/250 {
 				t.Errorf("%d items were encoded for 4 MiB", got)
 			}
 			rest, err := io.Copy(io.Discard, readerUntil{reader, written, t})

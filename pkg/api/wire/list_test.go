@@ -160,15 +160,20 @@ func TestWriteDoesNotAllocate(t *testing.T) {
 func TestFirstWrite(t *testing.T) {
 	items := slices.Repeat([]Item{{Name: "x", Containers: []storage.ContainerUsage{{Name: "c"}}}}, 10_000)
 	var writer Writer
-	list := some(PodMetrics, items...)
+	long := some(PodMetrics, items...) // of several runs
+	short := long
+	short.Runs = []Run{{Items: long.items}}
 	for _, encoding := range []Encoding{JSON, Protobuf} {
-		var sizes sizes
-		if err := writer.Write(&sizes, &list, encoding); err != nil {
-			t.Fatal(err)
-		}
-		notWhole := func(size int) bool { return size%frameSize != 0 }
-		if len(sizes) < 3 || sizes[0] <= 128<<10 || slices.Max(sizes) > bufferSize || slices.ContainsFunc(sizes[:len(sizes)-1], notWhole) {
-			t.Errorf("writes of %d bytes", sizes)
+		for list, largest := range map[*List]int{&short: bufferSize, &long: longBufferSize} {
+			var sizes sizes
+			if err := writer.Write(&sizes, list, encoding); err != nil {
+				t.Fatal(err)
+			}
+			notWhole := func(size int) bool { return size%frameSize != 0 }
+			if len(sizes) < 3 || sizes[0] <= 128<<10 || sizes[0] > bufferSize || slices.Max(sizes) > largest ||
+				slices.ContainsFunc(sizes[:len(sizes)-1], notWhole) {
+				t.Errorf("writes of %d bytes", sizes)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -63,32 +64,38 @@ func (q quantity) append(dst []byte) []byte {
 	return dst
 }
 
-// pairs is the numbers from 0 to 99, two digits each.
-const pairs = "00010203040506070809101112131415161718192021222324" +
-	"25262728293031323334353637383940414243444546474849" +
-	"50515253545556575859606162636465666768697071727374" +
-	"75767778798081828384858687888990919293949596979899"
+// asciiZeros is the digit 0 in each of eight bytes.
+const asciiZeros = 0x3030_3030_3030_3030
 
-// appendDigits is strconv.AppendUint to the base of 10. It puts digits where they
-// belong, with none to be copied: see BenchmarkAppendDigits.
+// appendDigits is strconv.AppendUint to the base of 10, eight digits at a time: see
+// BenchmarkAppendDigits.
 func appendDigits(dst []byte, n uint64) []byte {
-	if n < 10 {
-		return append(dst, '0'+byte(n))
+	const eight = 100_000_000
+	if n >= eight {
+		dst = appendDigits(dst, n/eight)
+		return binary.LittleEndian.AppendUint64(dst, eightDigits(n%eight)|asciiZeros)
 	}
-	at := len(dst) + digits(n)
-	dst = append(dst, "00000000000000000000"...)[:at]
-	for n >= 100 {
-		at -= 2
-		pair := 2 * (n % 100)
-		n /= 100
-		dst[at], dst[at+1] = pairs[pair], pairs[pair+1]
-	}
-	if n >= 10 {
-		dst[at-2], dst[at-1] = pairs[2*n], pairs[2*n+1]
-	} else {
-		dst[at-1] = '0' + byte(n)
-	}
-	return dst
+	d := eightDigits(n)
+	leading := min(bits.TrailingZeros64(d)/8, 7) // 0 has one digit, too
+	dst = binary.LittleEndian.AppendUint64(dst, (d|asciiZeros)>>(8*leading))
+	return dst[:len(dst)-leading]
+}
+
+// eightDigits is the digits of n, below 10^8, a byte each, with the first in the
+// lowest. Halves, quarters and digits are made for all of them at once, and divisions
+// are multiplications that are exact for as many digits as there are: for x below
+// 10^4, x/100 is x*10486>>20, and for x below 100, x/10 is x*103>>10.
+func eightDigits(n uint64) uint64 {
+	const (
+		quarters = 0x7f<<32 | 0x7f
+		tens     = 0xf<<48 | 0xf<<32 | 0xf<<16 | 0xf
+	)
+	high := n / 10_000
+	halves := high | (n-10_000*high)<<32
+	upper := halves * 10486 >> 20 & quarters
+	pairs := upper | (halves-100*upper)<<16
+	upper = pairs * 103 >> 10 & tens
+	return upper | (pairs-10*upper)<<8
 }
 
 // size is how many bytes append appends.

@@ -127,12 +127,12 @@ func (p *Writer) share(w io.Writer, key sharedKey, list *List, encode func(*Chun
 func (b *body) encode(p *Writer, encode func(*Chunks)) {
 	state := bodyFailed
 	defer func() { b.end(state) }()
-	out := &Chunks{buf: p.buffer(), next: func(full []byte) ([]byte, error) {
+	out := p.longChunks(func(full []byte) ([]byte, error) {
 		if !b.add(full) {
 			return nil, errStopped
 		}
-		return p.buffer(), nil
-	}}
+		return p.longBuffer(), nil
+	})
 	encode(out)
 	out.flush()
 	p.keep(out.buf)
@@ -148,7 +148,7 @@ func (b *body) add(chunk []byte) bool {
 	b.chunks = append(b.chunks, chunk)
 	b.size += cap(chunk)
 	b.grown.Broadcast()
-	return b.size+bufferSize <= maxShared
+	return b.size+longBufferSize <= maxShared
 }
 
 func (b *body) end(state bodyState) {

@@ -39,7 +39,7 @@ func TestSharedEqualsAlone(t *testing.T) {
 				if err := writer.Write(&got, &list, encoding); err != nil || !bytes.Equal(got.Bytes(), want[encoding]) {
 					t.Errorf("%v: %d bytes, want %d", err, got.Len(), len(want[encoding]))
 				}
-				if err := writer.Write(&failing{left: i}, &list, encoding); !errors.Is(err, io.ErrClosedPipe) && len(want[encoding]) > (i+1)*bufferSize {
+				if err := writer.Write(&failing{left: i}, &list, encoding); !errors.Is(err, io.ErrClosedPipe) && len(want[encoding]) > (i+1)*longBufferSize {
 					t.Errorf("%v", err)
 				}
 			})
