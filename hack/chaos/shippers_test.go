@@ -88,10 +88,11 @@ func tryKilledShippers(x *trial) {
 	if err := x.site.StartComponent(x.Context(), cluster.APIServer); err != nil {
 		x.Fatal(err)
 	}
+	// Before it is there again: either would do, and may win.
+	second := must("a ships", time.Minute, ships(a))
 	if err := w.StartComponent(x.Context(), b.Name); err != nil {
 		x.Fatal(err)
 	}
-	second := must("a ships", time.Minute, ships(a))
 	must("b stands by", time.Minute, stands(b))
 	left += sinkOf(x, b, "sink").Waiting
 	x.wait(2 * every)
