@@ -112,6 +112,11 @@ func (q query) selector(name string) (labels.Selector, error) {
 	if text == "" {
 		return labels.Everything(), nil
 	}
+	// To labels.Parse a byte of 0 is the end, so that "\x00,tier=gold" would select
+	// everything.
+	if i := strings.IndexByte(text, 0); i >= 0 {
+		return nil, badRequest("parse %s %q: a selector has no byte 0, as at %d", name, text, i)
+	}
 	selector, err := labels.Parse(text)
 	if err != nil {
 		return nil, badRequest("parse %s %q: %v", name, text, err)
