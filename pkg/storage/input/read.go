@@ -66,7 +66,7 @@ func (s *Store) pod(state *state, p int, q *storage.PodQuery, id ID, now storage
 	}
 	sum := total{info: info}
 	if info.Level == OfPod {
-		sum.add(state.column(id).at(p, state.base))
+		sum.add(state.column(id), p, state.base)
 	} else if absence := sum.addContainers(state, p, id, q.Containers); absence != storage.Present {
 		return Value{}, absence
 	}
@@ -92,7 +92,7 @@ func (s *Store) Node(name string, id ID, now storage.Millis) (Value, storage.Abs
 	}
 	column := state.column(id)
 	sum := total{info: info}
-	sum.add(column.at(column.len()-1, state.base))
+	sum.add(column, column.len()-1, state.base)
 	return sum.value(s.staleness, now)
 }
 
@@ -107,22 +107,26 @@ type total struct {
 	waits bool
 }
 
-// add adds a cell and says whether it has a reading.
-func (t *total) add(c cell) bool {
-	if c.points[0].Time == 0 {
+// add adds cell i of a column, whose times are relative to base, and says whether
+// it has a reading. It reads of the cell what it needs, in place: at copies seven
+// words, which for the containers of 1,000 pods is a tenth of the request.
+func (t *total) add(c *column, i int, base storage.Millis) bool {
+	newest := c.points[0].times[i]
+	if newest == none {
 		return false
 	}
 	t.cells++
-	number, window := float64(c.points[0].Value), storage.Millis(0)
+	number, window := float64(c.points[0].values[i]), storage.Millis(0)
 	if t.info.Kind == Counter {
+		cell := c.at(i, base)
 		var ok bool
-		if number, window, ok = c.rate(); !ok {
+		if number, window, ok = cell.rate(); !ok {
 			t.waits = true
 		}
 	}
 	t.sum += number
-	if t.cells == 1 || c.points[0].Time < t.time {
-		t.time, t.window = c.points[0].Time, window
+	if time := base + storage.Millis(newest); t.cells == 1 || time < t.time {
+		t.time, t.window = time, window
 	}
 	return true
 }
@@ -151,7 +155,7 @@ func (t *total) addContainers(state *state, p int, id ID, statuses []storage.Con
 		} else if name == "" || stopped(statuses, name) {
 			continue
 		}
-		if !t.add(column.at(int(pod.First)+i, state.base)) && !t.info.Sparse {
+		if !t.add(column, int(pod.First)+i, state.base) && !t.info.Sparse {
 			return storage.Incomplete
 		}
 	}
