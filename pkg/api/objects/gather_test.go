@@ -6,6 +6,7 @@ package objects
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -104,6 +105,17 @@ func (r *gatheringRig) taken() []arrival {
 	return taken
 }
 
+// close ends the connection, and the reader with it.
+func (r *gatheringRig) close(t *testing.T) {
+	t.Helper()
+	if err := r.conn.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-r.done; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the reader ended with %v", err)
+	}
+}
+
 // trickle says how many of five events were not read when they came.
 func (r *gatheringRig) trickle() (late int) {
 	r.taken()
@@ -133,10 +145,7 @@ func TestGathering(t *testing.T) {
 		if got := r.taken(); !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
-		if err := r.conn.Close(); err != nil {
-			t.Error(err)
-		}
-		<-r.done
+		r.close(t)
 	})
 }
 
@@ -162,10 +171,7 @@ func TestNoGathering(t *testing.T) {
 		if late := r.trickle(); late == 0 {
 			t.Error("a list made a connection hurry for ever")
 		}
-		if err := r.conn.Close(); err != nil {
-			t.Error(err)
-		}
-		<-r.done
+		r.close(t)
 	})
 }
 
@@ -176,11 +182,8 @@ func TestClosedWhileGathering(t *testing.T) {
 		time.Sleep(hurrying + time.Second)
 		r.come(100)
 		closed := time.Now()
-		if err := r.conn.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := <-r.done; err == nil || time.Since(closed) > 0 {
-			t.Errorf("after %v: %v", time.Since(closed), err)
+		if r.close(t); time.Since(closed) > 0 {
+			t.Errorf("the reader ended %v late", time.Since(closed))
 		}
 	})
 }
