@@ -90,7 +90,7 @@ func (r *rig) holdValues(inputs *inputRecorder, node string) {
 			if id == input.NetworkReceiveBytes {
 				tolerance = 0.11 // Whole seconds, over ten at least.
 			}
-			v, absence := inputs.Pod(podOf(node, pod), id, now)
+			v, absence := inputs.Pod(podOf(node, pod), id, now, nil)
 			if absence != storage.Present || math.Abs(v.Value-want) > tolerance*want {
 				r.t.Errorf("at %v: %s %s: got %v, %v, want %v", time.Since(r.epoch), pod.Name, input.Table()[id].Name, v, absence, want)
 			}
@@ -286,10 +286,10 @@ func TestInputsNeverTouchResources(t *testing.T) {
 				// The other source is not touched either.
 				now := storage.MillisOf(time.Now())
 				pod := kubelettest.Uniform(3, 2, r.epoch).Pods[0]
-				if v, absence := inputs.Pod(podOf("node-1", pod), input.MemoryRSS, now); absence != storage.Present {
+				if v, absence := inputs.Pod(podOf("node-1", pod), input.MemoryRSS, now, nil); absence != storage.Present {
 					t.Errorf("of the summary: %v, %v", v, absence)
 				}
-				if v, absence := inputs.Pod(podOf("node-1", pod), input.Threads, now); absence != storage.NotCollected {
+				if v, absence := inputs.Pod(podOf("node-1", pod), input.Threads, now, nil); absence != storage.NotCollected {
 					t.Errorf("of cadvisor: %v, %v", v, absence)
 				}
 
@@ -339,10 +339,10 @@ func TestWithdrawnDemandDropsMemory(t *testing.T) {
 		cadvisor, summary := k.Requests(cadvisorPath), k.Requests(summaryPath)
 		pod := kubelettest.Uniform(3, 2, r.epoch).Pods[0]
 		now := storage.MillisOf(time.Now())
-		if v, absence := inputs.Pod(podOf("node-1", pod), input.Threads, now); absence != storage.NotCollected {
+		if v, absence := inputs.Pod(podOf("node-1", pod), input.Threads, now, nil); absence != storage.NotCollected {
 			t.Errorf("threads: %v, %v", v, absence)
 		}
-		if v, absence := inputs.Pod(podOf("node-1", pod), input.MemoryRSS, now); absence != storage.Present {
+		if v, absence := inputs.Pod(podOf("node-1", pod), input.MemoryRSS, now, nil); absence != storage.Present {
 			t.Errorf("RSS: %v, %v", v, absence)
 		}
 		time.Sleep(time.Minute)

@@ -21,9 +21,10 @@ type Usage interface {
 // Inputs is where all other numbers are read from; *input.Store is one. Its
 // methods are called concurrently.
 type Inputs interface {
-	Pod(q *storage.PodQuery, id input.ID, now storage.Millis) (input.Value, storage.Absence)
+	// Pod is an input of a pod; recent is the request's.
+	Pod(q *storage.PodQuery, id input.ID, now storage.Millis, recent *input.Recent) (input.Value, storage.Absence)
 	// PodPair is two inputs of a pod, of the same answer where they have one source.
-	PodPair(q *storage.PodQuery, first, second input.ID, now storage.Millis) (a, b input.Value, absence storage.Absence)
+	PodPair(q *storage.PodQuery, first, second input.ID, now storage.Millis, recent *input.Recent) (a, b input.Value, absence storage.Absence)
 	Node(name string, id input.ID, now storage.Millis) (input.Value, storage.Absence)
 }
 
@@ -54,6 +55,7 @@ type evaluator struct {
 	at     storage.Millis
 
 	query      storage.PodQuery
+	recent     input.Recent
 	containers []storage.ContainerUsage
 }
 
@@ -87,10 +89,10 @@ func (e *evaluator) podTerm(f *Formula, pod *objects.Pod) (term, reason) {
 		t.under = against
 		return t, why
 	case ofInput:
-		v, absence := e.inputs.Pod(&e.query, f.over, e.at)
+		v, absence := e.inputs.Pod(&e.query, f.over, e.at, &e.recent)
 		return term{time: v.Time, window: v.Window, over: v.Value, under: 1}, reason(absence)
 	case ofQuotient:
-		over, under, absence := e.inputs.PodPair(&e.query, f.over, f.under, e.at)
+		over, under, absence := e.inputs.PodPair(&e.query, f.over, f.under, e.at, &e.recent)
 		if absence != storage.Present {
 			return term{}, reason(absence)
 		}

@@ -147,13 +147,13 @@ type (
 	usageOf  struct{ *world }
 )
 
-func (w inputsOf) Pod(q *storage.PodQuery, id input.ID, _ storage.Millis) (input.Value, storage.Absence) {
+func (w inputsOf) Pod(q *storage.PodQuery, id input.ID, _ storage.Millis, _ *input.Recent) (input.Value, storage.Absence) {
 	return w.read(q.Namespace+"/"+q.Name, id)
 }
 
-func (w inputsOf) PodPair(q *storage.PodQuery, first, second input.ID, now storage.Millis) (a, b input.Value, absence storage.Absence) {
-	if a, absence = w.Pod(q, first, now); absence == storage.Present {
-		b, absence = w.Pod(q, second, now)
+func (w inputsOf) PodPair(q *storage.PodQuery, first, second input.ID, now storage.Millis, recent *input.Recent) (a, b input.Value, absence storage.Absence) {
+	if a, absence = w.Pod(q, first, now, recent); absence == storage.Present {
+		b, absence = w.Pod(q, second, now, recent)
 	}
 	return a, b, absence
 }

@@ -229,6 +229,11 @@ func (w *modelWorld) compare() {
 			}
 		}
 	}
+	// One request's: whether it remembers must make no difference.
+	var recent *Recent
+	if w.chance(50) {
+		recent = &Recent{}
+	}
 	for n := range 3 {
 		node := fmt.Sprintf("node-%d", n)
 		for id := range IDs {
@@ -247,26 +252,26 @@ func (w *modelWorld) compare() {
 					q.Containers = append(q.Containers, storage.ContainerStatus{Name: fmt.Sprintf("c%d", c), Running: w.chance(50)})
 				}
 			}
-			got, gotAbsence = w.store.Pod(q, id, now)
+			got, gotAbsence = w.store.Pod(q, id, now, recent)
 			want, wantAbsence = w.naive.pod(q, id, now)
 			same(fmt.Sprintf("%+v", *q), id, got, gotAbsence, want, wantAbsence)
-			w.checkPair(q, id, ID(w.rng.IntN(int(IDs))), now)
+			w.checkPair(q, id, ID(w.rng.IntN(int(IDs))), now, recent)
 		}
 	}
 }
 
 // checkPair holds two inputs at once against each of them.
-func (w *modelWorld) checkPair(q *storage.PodQuery, first, second ID, now storage.Millis) {
+func (w *modelWorld) checkPair(q *storage.PodQuery, first, second ID, now storage.Millis, recent *Recent) {
 	w.t.Helper()
-	a, absence := w.store.Pod(q, first, now)
+	a, absence := w.store.Pod(q, first, now, nil)
 	var b Value
 	if absence == storage.Present {
-		b, absence = w.store.Pod(q, second, now)
+		b, absence = w.store.Pod(q, second, now, nil)
 	}
 	if absence != storage.Present {
 		a, b = Value{}, Value{}
 	}
-	gotA, gotB, gotAbsence := w.store.PodPair(q, first, second, now)
+	gotA, gotB, gotAbsence := w.store.PodPair(q, first, second, now, recent)
 	if gotA != a || gotB != b || gotAbsence != absence {
 		w.t.Fatalf("%+v of %d and %d: %+v, %+v, %v, want %+v, %+v, %v", *q, first, second, gotA, gotB, gotAbsence, a, b, absence)
 	}

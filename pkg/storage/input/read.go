@@ -10,9 +10,9 @@ import (
 )
 
 // Pod is an input of a pod at the moment now, or why there is none. The query is
-// only read.
-func (s *Store) Pod(q *storage.PodQuery, id ID, now storage.Millis) (Value, storage.Absence) {
-	state, p, absence := s.find(q, id)
+// only read; recent is the request's, or nil.
+func (s *Store) Pod(q *storage.PodQuery, id ID, now storage.Millis, recent *Recent) (Value, storage.Absence) {
+	state, p, absence := s.find(q, id, recent)
 	if absence != storage.Present {
 		return Value{}, absence
 	}
@@ -21,9 +21,9 @@ func (s *Store) Pod(q *storage.PodQuery, id ID, now storage.Millis) (Value, stor
 
 // PodPair is two inputs of a pod at the moment now, or why one of them is not there.
 // Where they have the same source, they are of the same answer of it, and the pod is
-// looked for once. The query is only read.
-func (s *Store) PodPair(q *storage.PodQuery, first, second ID, now storage.Millis) (a, b Value, absence storage.Absence) {
-	state, p, absence := s.find(q, first)
+// looked for once. The query is only read; recent is the request's, or nil.
+func (s *Store) PodPair(q *storage.PodQuery, first, second ID, now storage.Millis, recent *Recent) (a, b Value, absence storage.Absence) {
+	state, p, absence := s.find(q, first, recent)
 	if absence == storage.Present {
 		a, absence = s.pod(state, p, q, first, now)
 	}
@@ -31,7 +31,7 @@ func (s *Store) PodPair(q *storage.PodQuery, first, second ID, now storage.Milli
 		return Value{}, Value{}, absence
 	}
 	if s.table[second].Source != s.table[first].Source || s.table[second].Level == OfNode || !state.asked.Has(second) {
-		b, absence = s.Pod(q, second, now)
+		b, absence = s.Pod(q, second, now, recent)
 	} else {
 		b, absence = s.pod(state, p, q, second, now)
 	}
@@ -43,9 +43,12 @@ func (s *Store) PodPair(q *storage.PodQuery, first, second ID, now storage.Milli
 
 // find is what is held of the source of an input of a pod, and where the pod is in
 // it, or why there is none.
-func (s *Store) find(q *storage.PodQuery, id ID) (*state, int, storage.Absence) {
+func (s *Store) find(q *storage.PodQuery, id ID, recent *Recent) (*state, int, storage.Absence) {
 	if s.table[id].Level == OfNode {
 		return nil, 0, storage.NotGiven
+	}
+	if recent != nil {
+		return recent.find(s, q, id)
 	}
 	state := s.load(q.Node, id)
 	if state == nil {

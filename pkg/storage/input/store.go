@@ -124,15 +124,20 @@ func (s *Store) Forget(node string) { s.nodes.Delete(node) }
 // load is what is held of the source of an input, or nil where the input was
 // not asked for.
 func (s *Store) load(node string, id ID) *state {
-	value, ok := s.nodes.Load(node)
-	if !ok {
-		return nil
-	}
-	state := value.(*slot).sources[s.table[id].Source].state.Load()
+	state := s.held(node, s.table[id].Source)
 	if state == nil || !state.asked.Has(id) {
 		return nil
 	}
 	return state
+}
+
+// held is what is held of a source of a node, or nil.
+func (s *Store) held(node string, source Source) *state {
+	value, ok := s.nodes.Load(node)
+	if !ok {
+		return nil
+	}
+	return value.(*slot).sources[source].state.Load()
 }
 
 // rows is how many pods and containers a layout names; nil is none.

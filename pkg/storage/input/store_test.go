@@ -82,16 +82,16 @@ func TestUnits(t *testing.T) {
 		MemoryRSS:             {now - 1000, 0, 2900},
 		VolumeMaxUsedRatio:    {now - 1000, 0, 0.00145},
 	} {
-		if got, absence := s.Pod(q, id, now); absence != storage.Present || got != want {
+		if got, absence := s.Pod(q, id, now, nil); absence != storage.Present || got != want {
 			t.Errorf("%s: got %+v, %v, want %+v", Table()[id].Name, got, absence, want)
 		}
 	}
 	// Each input has a staleness bound of its own.
 	for id, bound := range map[ID]storage.Millis{MemoryRSS: 60_000, VolumeUsed: 180_000} {
-		if _, absence := s.Pod(q, id, now-1000+bound); absence != storage.Present {
+		if _, absence := s.Pod(q, id, now-1000+bound, nil); absence != storage.Present {
 			t.Errorf("%s: %v at its bound", Table()[id].Name, absence)
 		}
-		if _, absence := s.Pod(q, id, now-1000+bound+1); absence != storage.Stale {
+		if _, absence := s.Pod(q, id, now-1000+bound+1, nil); absence != storage.Stale {
 			t.Errorf("%s: %v beyond its bound", Table()[id].Name, absence)
 		}
 	}
@@ -177,7 +177,7 @@ func TestConcurrency(t *testing.T) {
 			for n := range 200 {
 				now := storage.Millis(1_700_000_000_000 + 15_000*n)
 				for id := range IDs {
-					v, absence := s.Pod(&storage.PodQuery{Node: "n", Namespace: "team-a", Name: "web-8566b69bb8-00000"}, id, now)
+					v, absence := s.Pod(&storage.PodQuery{Node: "n", Namespace: "team-a", Name: "web-8566b69bb8-00000"}, id, now, nil)
 					// The rate is the same whenever it is asked for.
 					if want := 15 * float64(1+Table()[id].Level/OfContainer) / Table()[id].Unit.perBase(); absence == storage.Present && Table()[id].Kind == Counter && v.Value != want {
 						t.Errorf("%s: got %v, want %v", Table()[id].Name, v, want)
@@ -268,7 +268,7 @@ func BenchmarkPod(b *testing.B) {
 		b.Run(Table()[id].Name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, absence := s.Pod(q, id, 1_700_000_030_000); absence != storage.Present {
+				if _, absence := s.Pod(q, id, 1_700_000_030_000, nil); absence != storage.Present {
 					b.Fatal(absence)
 				}
 			}
