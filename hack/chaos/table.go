@@ -181,6 +181,7 @@ func Rows() []Row {
 			Passes: "ends: every sample, in order; killed: at most Lease and batch deadline missing or twice, and counted; no kube-apiserver: nothing lost, nothing twice",
 			Short:  []Test{{remoteWrite, "TestHandover"}, {remoteWrite, "TestKilled"}, {remoteWrite, "TestHeld"}, {remoteWrite, "TestBacklog"}, {election, "TestReleased"}, {election, "TestGone"}, {election, "TestAPIServerAway"}, {e2e, "TestHandover"}},
 			Long:   true,
+			Open:   "in one of two runs with out_of_order, a node lacked one sample after a kill, and nothing counted it",
 		},
 		{
 			ID: "F25", What: "of two replicas, one is killed, and one hangs without ending",
