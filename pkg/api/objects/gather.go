@@ -17,8 +17,8 @@ const (
 	// samples for longer than that.
 	gathering = 400 * time.Millisecond
 	// hurrying is how long all is read at once after a connection was made, and
-	// after there was so much in one go that it can only be a list, or many
-	// events.
+	// after there was so much within the time of gathering that it can only be a
+	// list, or more events than wait well.
 	hurrying = 10 * time.Second
 	much     = 1 << 20
 	// readBuffer takes a few events at a time.
@@ -57,7 +57,8 @@ type gatheredConn struct {
 	drained bool      // the last read took all there was
 	read    time.Time // when that was
 	hurry   time.Time // until when not to wait
-	got     int       // bytes since the last wait
+	got     int       // bytes in the time of gathering that began at since
+	since   time.Time
 }
 
 func newGatheredConn(conn net.Conn) *gatheredConn {
@@ -86,8 +87,11 @@ func (d *drain) Read(p []byte) (int, error) {
 	}
 	n, err := d.Conn.Read(p)
 	d.read, d.drained = time.Now(), n < len(p)
+	if d.read.Sub(d.since) >= gathering {
+		d.since, d.got = d.read, 0
+	}
 	if d.got += n; d.got > much {
-		d.hurry, d.got = d.read.Add(hurrying), 0
+		d.hurry = d.read.Add(hurrying)
 	}
 	return n, err
 }
@@ -104,5 +108,4 @@ func (d *drain) gather() {
 	case <-timer.C:
 	case <-d.closed:
 	}
-	d.got = 0
 }

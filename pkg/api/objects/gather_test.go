@@ -175,6 +175,29 @@ func TestNoGathering(t *testing.T) {
 	})
 }
 
+// TestGatheringGoesOnUnderManyEvents: what comes little by little is no list, however
+// much it is in the end; 50 pods a second change in a large cluster.
+func TestGatheringGoesOnUnderManyEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newGatheringRig(t)
+		for sent := 0; sent < 3*much; sent += 5000 {
+			r.come(5000)
+			time.Sleep(20 * time.Millisecond)
+		}
+		if late := r.trickle(); late == 0 {
+			t.Error("many events in a row are not read together")
+		}
+		for sent := 0; sent < 3*much; sent += 50_000 {
+			r.come(50_000)
+			time.Sleep(gathering + time.Millisecond)
+		}
+		if late := r.trickle(); late == 0 {
+			t.Error("events that came alone are taken for a list")
+		}
+		r.close(t)
+	})
+}
+
 // TestClosedWhileGathering: who closes a connection does not wait for its reader.
 func TestClosedWhileGathering(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
