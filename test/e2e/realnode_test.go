@@ -272,6 +272,13 @@ spec: {containers: [{name: main, image: IMAGE, args: [-cpu=50m, -exit-after=50s]
 		return err
 	})
 	w.watchFor(45 * time.Second)
+	// It ends every 50 s, and a server that begins while a container waits to be
+	// started again has nothing to say of it: what follows must not see that.
+	s.kubectl(t, "-n", "restart", "delete", "pod", "phoenix", "--grace-period=1", "--timeout=60s")
+	eventually(t, 10*time.Second, "the deleted pod is gone", func(ctx context.Context) error {
+		_, err := s.podUsage(ctx, "restart", "phoenix")
+		return isGone(err)
+	})
 }
 
 // testRecreation holds that a pod never shows what one of the same name used.
