@@ -23,7 +23,9 @@ type foundPod struct {
 }
 
 // podKey is the same for no two pods of a cluster.
-func podKey(pod *corev1.Pod) string { return pod.Namespace + "/" + pod.Name }
+func podKey(namespace, name string) string { return namespace + "/" + name }
+
+func (f foundPod) key() string { return podKey(f.pod.Namespace, f.pod.Name) }
 
 // writePods is what to do where a file has no pods.
 const writePods = "write it with `kubectl get pods --all-namespaces -o yaml`"
@@ -42,10 +44,10 @@ func readPods(files []string) ([]foundPod, error) {
 			return nil, fmt.Errorf("%s has no Pods: %s", file, writePods)
 		}
 		for _, f := range found {
-			if before, twice := places[podKey(f.pod)]; twice {
-				return nil, fmt.Errorf("%s: pod %s was in %s already: leave one of them out", f.place, podKey(f.pod), before)
+			if before, twice := places[f.key()]; twice {
+				return nil, fmt.Errorf("%s: pod %s was in %s already: leave one of them out", f.place, f.key(), before)
 			}
-			places[podKey(f.pod)] = f.place
+			places[f.key()] = f.place
 		}
 		all = append(all, found...)
 	}
@@ -123,7 +125,7 @@ func appendPods(found []foundPod, object json.RawMessage, place string, untold m
 		return nil, fmt.Errorf("%s, pod %s/%s: %w", place, head.Metadata.Namespace, head.Metadata.Name, err)
 	}
 	if pod.Name == "" || pod.Namespace == "" {
-		return nil, fmt.Errorf("%s: the pod %q lacks metadata.name or metadata.namespace: give it both", place, podKey(pod))
+		return nil, fmt.Errorf("%s: the pod %q lacks metadata.name or metadata.namespace: give it both", place, podKey(pod.Namespace, pod.Name))
 	}
 	return append(found, foundPod{pod, place}), nil
 }

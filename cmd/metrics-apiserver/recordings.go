@@ -113,8 +113,8 @@ func (r *recordings) setPods(known []foundPod, node string) error {
 	left := maps.Clone(r.answered)
 	for _, found := range known {
 		pod := found.pod
-		answered := r.answered[podKey(pod)]
-		delete(left, podKey(pod))
+		answered := r.answered[found.key()]
+		delete(left, found.key())
 		switch {
 		case pod.Status.Phase != "" && pod.Status.Phase != corev1.PodRunning:
 			ended++
@@ -222,11 +222,11 @@ func (c *podCollector) Open(l series.Labels, _ *series.Metadata) series.Handle {
 func (c *podCollector) Commit(batch *series.Batch, _ []series.Handle) {
 	for _, handle := range batch.Handles {
 		p := c.opened[handle-1]
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: p.pod}, Spec: corev1.PodSpec{NodeName: c.node}}
-		if before := c.pods[podKey(pod)]; before != nil {
-			pod = before
-		} else {
-			c.pods[podKey(pod)] = pod
+		key := podKey(p.namespace, p.pod)
+		pod := c.pods[key]
+		if pod == nil {
+			pod = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: p.pod}, Spec: corev1.PodSpec{NodeName: c.node}}
+			c.pods[key] = pod
 		}
 		statuses := &pod.Status.ContainerStatuses
 		if p.container != "" && !slices.ContainsFunc(*statuses, func(s corev1.ContainerStatus) bool { return s.Name == p.container }) {
