@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/s2"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/remotewrite/messagetest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
@@ -49,41 +49,22 @@ func (s *sea) RoundTrip(r *http.Request) (*http.Response, error) {
 		answer.StatusCode, answer.Status = http.StatusServiceUnavailable, "503"
 		return answer, nil
 	}
-	eachField(message, func(field protowire.Number, one []byte, _ uint64) {
+	return answer, messagetest.Fields(message, func(field int, one []byte, _ uint64) error {
 		if field != 1 || !strings.Contains(string(one), "counted") {
-			return
+			return nil
 		}
-		eachField(one, func(field protowire.Number, sample []byte, _ uint64) {
-			if field == 2 {
-				eachField(sample, func(field protowire.Number, _ []byte, v uint64) {
-					if field == 2 {
-						s.times[r.URL.Path] = append(s.times[r.URL.Path], int64(v))
-					}
-				})
+		return messagetest.Fields(one, func(field int, sample []byte, _ uint64) error {
+			if field != 2 {
+				return nil
 			}
+			return messagetest.Fields(sample, func(field int, _ []byte, v uint64) error {
+				if field == 2 {
+					s.times[r.URL.Path] = append(s.times[r.URL.Path], int64(v))
+				}
+				return nil
+			})
 		})
 	})
-	return answer, nil
-}
-
-// eachField calls take with every field of a message.
-func eachField(message []byte, take func(field protowire.Number, b []byte, v uint64)) {
-	for len(message) > 0 {
-		field, kind, n := protowire.ConsumeTag(message)
-		message = message[n:]
-		var b []byte
-		var v uint64
-		switch kind {
-		case protowire.BytesType:
-			b, n = protowire.ConsumeBytes(message)
-		case protowire.VarintType:
-			v, n = protowire.ConsumeVarint(message)
-		default:
-			n = protowire.ConsumeFieldValue(field, kind, message)
-		}
-		take(field, b, v)
-		message = message[n:]
-	}
 }
 
 // A reader reads a node for all consumers, as the scraper does.

@@ -14,7 +14,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/s2"
-	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/remotewrite/messagetest"
 )
 
 // Receiver takes remote-write of 1.0 and keeps every sample. It is safe for
@@ -110,7 +111,7 @@ func (r *Receiver) keepLocked(body []byte) error {
 	if err != nil {
 		return fmt.Errorf("decompress a body: %w", err)
 	}
-	return fields(message, func(field protowire.Number, b []byte, _ uint64) error {
+	return messagetest.Fields(message, func(field int, b []byte, _ uint64) error {
 		if field != 1 {
 			return nil // Metadata.
 		}
@@ -122,15 +123,15 @@ func (r *Receiver) keepSeriesLocked(message []byte) error {
 	var name strings.Builder
 	var at int64
 	var value float64
-	err := fields(message, func(field protowire.Number, b []byte, _ uint64) error {
+	err := messagetest.Fields(message, func(field int, b []byte, _ uint64) error {
 		if field == 1 {
-			return fields(b, func(_ protowire.Number, text []byte, _ uint64) error {
+			return messagetest.Fields(b, func(_ int, text []byte, _ uint64) error {
 				name.Write(text)
 				name.WriteByte('\x00')
 				return nil
 			})
 		}
-		return fields(b, func(field protowire.Number, _ []byte, v uint64) error {
+		return messagetest.Fields(b, func(field int, _ []byte, v uint64) error {
 			if field == 1 {
 				value = math.Float64frombits(v)
 			} else {
@@ -160,37 +161,6 @@ func (r *Receiver) keepSeriesLocked(message []byte) error {
 	}
 	s.values[at], s.newest = value, max(s.newest, at)
 	r.mu.samples++
-	return nil
-}
-
-// fields calls take with every field of a message.
-func fields(message []byte, take func(field protowire.Number, b []byte, v uint64) error) error {
-	for len(message) > 0 {
-		field, kind, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		message = message[n:]
-		var b []byte
-		var v uint64
-		switch kind {
-		case protowire.BytesType:
-			b, n = protowire.ConsumeBytes(message)
-		case protowire.VarintType:
-			v, n = protowire.ConsumeVarint(message)
-		case protowire.Fixed64Type:
-			v, n = protowire.ConsumeFixed64(message)
-		default:
-			return fmt.Errorf("a field of type %d", kind)
-		}
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		message = message[n:]
-		if err := take(field, b, v); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/remotewrite/messagetest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
 
@@ -87,31 +88,14 @@ func (s *store) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Status: fmt.Sprint(status), Header: header, Body: http.NoBody}, nil
 }
 
-// each calls take with every field of a message.
-func each(t testing.TB, message []byte, take func(field protowire.Number, b []byte, v uint64)) {
-	for len(message) > 0 {
-		field, kind, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			t.Fatal("a tag cannot be read")
-		}
-		message = message[n:]
-		var b []byte
-		var v uint64
-		switch kind {
-		case protowire.BytesType:
-			b, n = protowire.ConsumeBytes(message)
-		case protowire.VarintType:
-			v, n = protowire.ConsumeVarint(message)
-		case protowire.Fixed64Type:
-			v, n = protowire.ConsumeFixed64(message)
-		default:
-			n = -1
-		}
-		if n < 0 {
-			t.Fatal("a field cannot be read")
-		}
+// each is messagetest.Fields of a message that must be right.
+func each(t testing.TB, message []byte, take func(field int, b []byte, v uint64)) {
+	t.Helper()
+	if err := messagetest.Fields(message, func(field int, b []byte, v uint64) error {
 		take(field, b, v)
-		message = message[n:]
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -126,7 +110,7 @@ func (s *store) take(body []byte, v2 bool) (samples int) {
 	defer s.mu.Unlock()
 	var symbols []string
 	seen := map[string]bool{}
-	each(s.t, message, func(field protowire.Number, b []byte, _ uint64) {
+	each(s.t, message, func(field int, b []byte, _ uint64) {
 		switch {
 		case v2 && field == 4:
 			symbols = append(symbols, string(b))
@@ -135,7 +119,7 @@ func (s *store) take(body []byte, v2 bool) (samples int) {
 			samples++
 		case !v2 && field == 3:
 			var name, help string
-			each(s.t, b, func(field protowire.Number, b []byte, _ uint64) {
+			each(s.t, b, func(field int, b []byte, _ uint64) {
 				switch field {
 				case 2:
 					name = string(b)
@@ -154,7 +138,7 @@ func (s *store) takeSeries(message []byte, symbols []string, v2 bool, seen map[s
 	var pairs []string
 	var p point
 	var kind uint64
-	each(s.t, message, func(field protowire.Number, b []byte, _ uint64) {
+	each(s.t, message, func(field int, b []byte, _ uint64) {
 		switch {
 		case field == 1 && v2:
 			var texts []string
@@ -168,10 +152,10 @@ func (s *store) takeSeries(message []byte, symbols []string, v2 bool, seen map[s
 			}
 		case field == 1:
 			var texts [2]string
-			each(s.t, b, func(field protowire.Number, b []byte, _ uint64) { texts[field-1] = string(b) })
+			each(s.t, b, func(field int, b []byte, _ uint64) { texts[field-1] = string(b) })
 			pairs = append(pairs, texts[0]+"="+texts[1])
 		case field == 2:
-			each(s.t, b, func(field protowire.Number, _ []byte, v uint64) {
+			each(s.t, b, func(field int, _ []byte, v uint64) {
 				switch field {
 				case 1:
 					p.v = v
@@ -182,7 +166,7 @@ func (s *store) takeSeries(message []byte, symbols []string, v2 bool, seen map[s
 				}
 			})
 		case field == 5:
-			each(s.t, b, func(field protowire.Number, _ []byte, v uint64) {
+			each(s.t, b, func(field int, _ []byte, v uint64) {
 				if field == 1 {
 					kind = v
 				}
