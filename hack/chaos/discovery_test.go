@@ -16,17 +16,13 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
-	genericapiserver "k8s.io/apiserver/pkg/server"
-	utilcompatibility "k8s.io/apiserver/pkg/util/compatibility"
-	"k8s.io/client-go/rest"
 
 	"github.com/metrics-apiserver/metrics-apiserver/cmd/metrics-apiserver/configfile"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/chaos/rig"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster/clustertest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/apitest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/openapi"
 )
 
 // What F10 asks of the aggregated document.
@@ -191,19 +187,9 @@ func (*crowd) External(context.Context, *custommetrics.ExternalQuery) ([]customm
 
 // crowdHandler is an API server with a crowd's metrics, and nobody to keep out.
 func crowdHandler(x *trial, c *crowd) http.Handler {
-	config := genericapiserver.NewConfig(api.Codecs)
+	config := apitest.Config(api.Scheme, api.Codecs)
 	config.BuildHandlerChainFunc = custommetrics.BuildHandlerChain
-	config.ExternalAddress = "metrics.example:443"
-	config.LoopbackClientConfig = &rest.Config{}
-	config.EffectiveVersion = utilcompatibility.DefaultBuildEffectiveVersion()
-	namer := openapinamer.NewDefinitionNamer(api.Scheme)
-	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
-	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openapi.GetOpenAPIDefinitions, namer)
-	server, err := config.Complete(nil).New("crowd", genericapiserver.NewEmptyDelegate())
-	if err != nil {
-		x.Fatal(err)
-	}
-	x.Cleanup(server.Destroy)
+	server := apitest.New(x, config)
 	if err := custommetrics.Install(server, c, c); err != nil {
 		x.Fatal(err)
 	}

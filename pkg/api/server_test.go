@@ -19,13 +19,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	utilcompatibility "k8s.io/apiserver/pkg/util/compatibility"
 	"k8s.io/client-go/rest"
 
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/apitest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/openapi"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -179,18 +177,8 @@ func newServer(t testing.TB, source *Source, collecting func() error) *genericap
 // first request.
 func newServerAnd(t testing.TB, source *Source, collecting func() error) (*genericapiserver.GenericAPIServer, *served) {
 	t.Helper()
-	config := genericapiserver.NewConfig(Codecs)
-	config.ExternalAddress = "metrics.example:443"
-	config.LoopbackClientConfig = &rest.Config{}
-	config.EffectiveVersion = utilcompatibility.DefaultBuildEffectiveVersion()
-	namer := openapinamer.NewDefinitionNamer(Scheme)
-	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
-	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openapi.GetOpenAPIDefinitions, namer)
-	server, err := config.Complete(nil).New("test", genericapiserver.NewEmptyDelegate())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Destroy)
+	config := apitest.Config(Scheme, Codecs)
+	server := apitest.New(t, config)
 	served, err := installGroup(server, source)
 	if err != nil {
 		t.Fatal(err)

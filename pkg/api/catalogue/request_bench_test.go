@@ -13,36 +13,22 @@ import (
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
-	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
-	genericapiserver "k8s.io/apiserver/pkg/server"
-	utilcompatibility "k8s.io/apiserver/pkg/util/compatibility"
-	"k8s.io/client-go/rest"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/apitest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/openapi"
 )
 
 // chain is the provider behind the generic server's whole chain of handlers.
 func chain(b *testing.B, p *Provider) http.Handler {
 	b.Helper()
-	config := genericapiserver.NewConfig(api.Codecs)
+	config := apitest.Config(api.Scheme, api.Codecs)
 	config.BuildHandlerChainFunc = custommetrics.BuildHandlerChain
-	config.ExternalAddress = "metrics.example:443"
-	config.LoopbackClientConfig = &rest.Config{}
-	config.EffectiveVersion = utilcompatibility.DefaultBuildEffectiveVersion()
-	namer := openapinamer.NewDefinitionNamer(api.Scheme)
-	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
-	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openapi.GetOpenAPIDefinitions, namer)
 	config.Authentication.Authenticator = authenticator.RequestFunc(func(*http.Request) (*authenticator.Response, bool, error) {
 		return &authenticator.Response{User: &user.DefaultInfo{Name: "hpa"}}, true, nil
 	})
 	config.Authorization.Authorizer = authorizerfactory.NewAlwaysAllowAuthorizer()
-	server, err := config.Complete(nil).New("test", genericapiserver.NewEmptyDelegate())
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(server.Destroy)
+	server := apitest.New(b, config)
 	if err := custommetrics.Install(server, p, nil); err != nil {
 		b.Fatal(err)
 	}

@@ -18,14 +18,12 @@ import (
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
-	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	utilcompatibility "k8s.io/apiserver/pkg/util/compatibility"
 	"k8s.io/client-go/rest"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/apitest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/objects"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/openapi"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -170,14 +168,8 @@ func newServer(t testing.TB, custom Provider, external ExternalProvider, g *gate
 // newServerWith is newServer with something changed in its configuration.
 func newServerWith(t testing.TB, custom Provider, external ExternalProvider, g *gate, change func(*genericapiserver.Config)) *genericapiserver.GenericAPIServer {
 	t.Helper()
-	config := genericapiserver.NewConfig(api.Codecs)
+	config := apitest.Config(api.Scheme, api.Codecs)
 	config.BuildHandlerChainFunc = BuildHandlerChain
-	config.ExternalAddress = "metrics.example:443"
-	config.LoopbackClientConfig = &rest.Config{}
-	config.EffectiveVersion = utilcompatibility.DefaultBuildEffectiveVersion()
-	namer := openapinamer.NewDefinitionNamer(api.Scheme)
-	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
-	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openapi.GetOpenAPIDefinitions, namer)
 	if g != nil {
 		config.Authentication.Authenticator = g
 		config.Authorization.Authorizer = authorizer.AuthorizerFunc(g.authorize)
@@ -187,11 +179,7 @@ func newServerWith(t testing.TB, custom Provider, external ExternalProvider, g *
 		}
 	}
 	change(config)
-	server, err := config.Complete(nil).New("test", genericapiserver.NewEmptyDelegate())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Destroy)
+	server := apitest.New(t, config)
 	if err := api.Install(server, &api.Source{Nodes: objects.NewNodes(nil), Pods: objects.NewPods()}); err != nil {
 		t.Fatal(err)
 	}

@@ -17,15 +17,12 @@ import (
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
-	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
-	genericapiserver "k8s.io/apiserver/pkg/server"
-	utilcompatibility "k8s.io/apiserver/pkg/util/compatibility"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/apitest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/custommetrics"
-	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/openapi"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -49,22 +46,14 @@ func (w *world) chain(b *testing.B) http.Handler {
 	b.Cleanup(reviews.Close)
 	client, err := authorizationclient.NewForConfig(&rest.Config{Host: reviews.URL, QPS: -1})
 	w.must(err)
-	config := genericapiserver.NewConfig(api.Codecs)
+	config := apitest.Config(api.Scheme, api.Codecs)
 	config.BuildHandlerChainFunc = custommetrics.BuildHandlerChain
-	config.ExternalAddress = "metrics.example:443"
-	config.LoopbackClientConfig = &rest.Config{}
-	config.EffectiveVersion = utilcompatibility.DefaultBuildEffectiveVersion()
-	namer := openapinamer.NewDefinitionNamer(api.Scheme)
-	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
-	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openapi.GetOpenAPIDefinitions, namer)
 	config.Authentication.Authenticator = byName{}
 	config.Authorization.Authorizer, err = authorizerfactory.DelegatingAuthorizerConfig{
 		SubjectAccessReviewClient: client, AllowCacheTTL: time.Minute, DenyCacheTTL: time.Minute, WebhookRetryBackoff: &wait.Backoff{Steps: 1},
 	}.New()
 	w.must(err)
-	server, err := config.Complete(nil).New("test", genericapiserver.NewEmptyDelegate())
-	w.must(err)
-	b.Cleanup(server.Destroy)
+	server := apitest.New(b, config)
 	w.must(api.Install(server, &api.Source{Nodes: w.nodes, Pods: w.pods}))
 	w.must(custommetrics.Install(server, w.provider, w.provider))
 	server.PrepareRun()
