@@ -85,7 +85,8 @@ func TestOptions(t *testing.T) {
 		{"no directory", Options{}, "Dir is empty"},
 		{"bad address", Options{Dir: "x", BindAddress: "localhost"}, "BindAddress"},
 		{"bad range", Options{Dir: "x", ServiceClusterIPRange: "10.0.0.0"}, "ServiceClusterIPRange"},
-		{"unknown component", Options{Dir: "x", ExtraArgs: map[string][]string{"apiserver": nil}}, `no component "apiserver"`},
+		{"unknown component", Options{Dir: "x", ExtraArgs: map[string][]string{"apiserver": nil}}, `ExtraArgs: there is no component "apiserver"`},
+		{"unknown component's environment", Options{Dir: "x", ExtraEnv: map[string][]string{"apiserver": nil}}, `ExtraEnv: there is no component "apiserver"`},
 	} {
 		if _, err := c.opts.withDefaults(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v lacks %q", c.name, err, c.want)
@@ -108,14 +109,18 @@ func TestFirstServiceIP(t *testing.T) {
 	}
 }
 
-func TestExtraArgsWin(t *testing.T) {
+func TestExtrasWin(t *testing.T) {
 	p := &plan{tools: map[string]string{Scheduler: "/bin/kube-scheduler"}, opts: Options{
 		BindAddress: "127.0.0.1",
 		ExtraArgs:   map[string][]string{Scheduler: {"--leader-elect=true"}},
+		ExtraEnv:    map[string][]string{Scheduler: {"GOGC=50"}},
 	}}
-	argv := p.scheduler().Argv
-	if argv[0] != "/bin/kube-scheduler" || argv[len(argv)-1] != "--leader-elect=true" {
+	scheduler := p.scheduler()
+	if argv := scheduler.Argv; argv[0] != "/bin/kube-scheduler" || argv[len(argv)-1] != "--leader-elect=true" {
 		t.Errorf("argv = %q", argv)
+	}
+	if env := scheduler.Env; env[len(env)-1] != "GOGC=50" {
+		t.Errorf("environment = %q", env)
 	}
 }
 

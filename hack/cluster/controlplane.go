@@ -121,7 +121,7 @@ func (p *plan) component(name, health string, args []string) Component {
 		Name: name,
 		Argv: append(argv, p.opts.ExtraArgs[name]...),
 		// Nothing that the control plane talks to is behind a proxy.
-		Env:    []string{"NO_PROXY=*", "no_proxy=*"},
+		Env:    append([]string{"NO_PROXY=*", "no_proxy=*"}, p.opts.ExtraEnv[name]...),
 		Health: health,
 	}
 }

@@ -56,6 +56,9 @@ type Options struct {
 	// {ControllerManager: {"--horizontal-pod-autoscaler-sync-period=1s"}}. They
 	// come last, so they win over ours.
 	ExtraArgs map[string][]string
+	// ExtraEnv is added to the environment of each component by its name, each
+	// as "KEY=value".
+	ExtraEnv map[string][]string
 	// Wrap, if set, returns the command that is run in place of argv, for
 	// example to enter a network namespace. It must end in an exec of argv, so
 	// that the process keeps its number. It is applied to all components, the
@@ -99,11 +102,13 @@ func (o Options) withDefaults() (Options, error) {
 	if _, err := firstServiceIP(o.ServiceClusterIPRange); err != nil {
 		return o, fmt.Errorf("cluster options: ServiceClusterIPRange: %w", err)
 	}
-	for name := range o.ExtraArgs {
-		switch name {
-		case Etcd, APIServer, ControllerManager, Scheduler:
-		default:
-			return o, fmt.Errorf("cluster options: ExtraArgs: there is no component %q", name)
+	for option, extra := range map[string]map[string][]string{"ExtraArgs": o.ExtraArgs, "ExtraEnv": o.ExtraEnv} {
+		for name := range extra {
+			switch name {
+			case Etcd, APIServer, ControllerManager, Scheduler:
+			default:
+				return o, fmt.Errorf("cluster options: %s: there is no component %q", option, name)
+			}
 		}
 	}
 	return o, nil
