@@ -186,8 +186,8 @@ func Rows() []Row {
 		{
 			ID: "F25", What: "of two replicas, one is killed, and one hangs without ending",
 			Passes: "killed: not answered for at most 3 s; hangs: for at most the 50 s in which kube-apiserver gives a silent connection up; when it goes on, complete within a resolution; nothing missing in an answer, nothing beyond the staleness bound",
+			Short:  []Test{{e2e, "TestReplicas"}},
 			Long:   true,
-			Open:   "no short test: it takes what it takes kube-apiserver, and two minutes",
 		},
 		{
 			ID: "T1", What: "a kubelet, or who plays one, reports foreign pods",

@@ -47,8 +47,9 @@ type Site struct {
 	}
 }
 
-// Start builds the server and starts a site that ends with the test.
-func Start(t testing.TB) *Site {
+// Start builds the server and starts a site that ends with the test. The
+// environment is added to that of kube-apiserver, each as "KEY=value".
+func Start(t testing.TB, environment ...string) *Site {
 	t.Helper()
 	s := &Site{t: t, binary: filepath.Join(t.TempDir(), "metrics-apiserver")}
 	s.mu.nodes = map[string]*Node{}
@@ -59,6 +60,7 @@ func Start(t testing.TB) *Site {
 	s.Cluster, err = cluster.Start(t.Context(), cluster.Options{
 		Dir:      t.TempDir(),
 		Progress: os.Stderr,
+		ExtraEnv: map[string][]string{cluster.APIServer: environment},
 		ExtraArgs: map[string][]string{
 			cluster.APIServer: {"--max-requests-inflight=1000", "--max-mutating-requests-inflight=500"},
 			cluster.ControllerManager: {
