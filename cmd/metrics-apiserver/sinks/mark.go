@@ -45,7 +45,7 @@ func (s *Set) Mark() string {
 	m := mark{Sinks: map[string]remotewrite.Mark{}}
 	sent := map[uint32]storage.Millis{}
 	for _, one := range s.mu.members {
-		sm := one.sink.Mark()
+		sm := one.mark()
 		m.Sinks[one.name] = sm
 		if !sm.Whole {
 			continue
@@ -119,16 +119,14 @@ func (h *handover) of(name string) *remotewrite.Handover {
 	if !ok {
 		return &remotewrite.Handover{}
 	}
-	out := &remotewrite.Handover{Mark: m, Fence: h.fence, Lease: h.lease}
+	out := &remotewrite.Handover{Mark: m, Fence: h.fence, Lease: h.lease, Resolution: h.resolution}
 	if len(h.sent) > 0 {
 		// Replicas ask a node at the same moments: what was sent within half a
 		// resolution of a delivered answer is that answer.
 		half := storage.MillisIn(h.resolution / 2)
-		out.Cut = func(node string, source series.Source) storage.Millis {
-			if sent, ok := h.sent[answerKey(node, source)]; ok {
-				return sent + half
-			}
-			return out.Mark.Delivered
+		out.Cut = func(node string, source series.Source) (storage.Millis, bool) {
+			sent, ok := h.sent[answerKey(node, source)]
+			return sent + half, ok
 		}
 	}
 	return out

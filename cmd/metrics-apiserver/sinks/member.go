@@ -41,6 +41,17 @@ func (m *member) same(other *member) bool {
 	return configfile.Same([]*yaml.Node{m.node}, []*yaml.Node{other.node}) && maps.Equal(m.external, other.external)
 }
 
+// mark is how far the sink is, and the one that it replaces: what that one has left
+// is not delivered either. The set is locked.
+func (m *member) mark() remotewrite.Mark {
+	out := m.sink.Mark()
+	for before := m.follows; before != nil; before = before.follows {
+		other := before.sink.Mark()
+		out.Delivered, out.Newest = min(out.Delivered, other.Delivered), max(out.Newest, other.Newest)
+	}
+	return out
+}
+
 // grace is how long a sink that is replaced still takes what was being read when it
 // was.
 const grace = time.Second
@@ -59,6 +70,10 @@ func (o *Options) options(b *Block, external map[string]string) (remotewrite.Opt
 	}
 	// The set says when it leads.
 	out.Elected = true
+	// A killed one is noticed within half a minute, and what it has delivered is
+	// known to two and a half resolutions. The rest is for an API server that is
+	// away meanwhile.
+	out.Standby = time.Minute + 2*o.Resolution
 	out.Target = func(node string, source series.Source) series.Labels {
 		if source == series.Rules {
 			return nil // They are of no target: they have the labels of the result.

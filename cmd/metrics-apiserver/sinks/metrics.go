@@ -17,7 +17,7 @@ type Metrics struct {
 	metrics.BaseStableCollector
 	set *Set
 
-	accepted, sent, dropped, waiting, requests, retries, unknown, lag, disk, memory, fault, failing, shards, series, paused, handovers, overlap, standby, standbyBytes *metrics.Desc
+	accepted, sent, dropped, waiting, requests, retries, unknown, lag, disk, memory, fault, failing, shards, series, paused, handovers, overlap, gap, standby, standbyBytes *metrics.Desc
 }
 
 // NewMetrics are the metrics of a set.
@@ -45,6 +45,7 @@ func NewMetrics(set *Set) *Metrics {
 		paused:       desc("paused", "Whether the sink ships (0), or does not, because another replica does or because it is not known whether one does (1)."),
 		handovers:    desc("handovers_total", "Number of times that the sink has gone on where another replica had ended (clean) or was gone without a word (killed).", "how"),
 		overlap:      desc("overlap_samples_total", "Number of samples that were sent although a replica that was gone without a word may have sent them, too."),
+		gap:          desc("handover_gap_seconds_total", "Time of which nothing was kept when the sink went on where another replica was gone, and of which that one is not known to have delivered everything."),
 		standby:      desc("standby_seconds", "How far back the samples reach that are kept while another replica ships."),
 		standbyBytes: desc("standby_bytes", "Memory for the samples that are kept while another replica ships."),
 	}
@@ -55,7 +56,7 @@ func (m *Metrics) DescribeWithStability(ch chan<- *metrics.Desc) {
 	for _, d := range []*metrics.Desc{
 		m.accepted, m.sent, m.dropped, m.waiting, m.requests, m.retries, m.unknown,
 		m.lag, m.disk, m.memory, m.fault, m.failing, m.shards, m.series,
-		m.paused, m.handovers, m.overlap, m.standby, m.standbyBytes,
+		m.paused, m.handovers, m.overlap, m.gap, m.standby, m.standbyBytes,
 	} {
 		ch <- d
 	}
@@ -92,6 +93,7 @@ func (m *Metrics) CollectWithStability(ch chan<- metrics.Metric) {
 		count(m.handovers, s.Handovers, "clean")
 		count(m.handovers, s.Killed, "killed")
 		count(m.overlap, s.Overlap)
+		ch <- metrics.NewLazyConstMetric(m.gap, metrics.CounterValue, s.Gap.Seconds(), s.Name)
 		reach := 0.0
 		if s.StandbySince != 0 {
 			reach = (storage.MillisOf(time.Now()) - s.StandbySince).Duration().Seconds()

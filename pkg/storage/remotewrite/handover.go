@@ -16,8 +16,10 @@ import (
 type Mark struct {
 	// Queue names its queue.
 	Queue string `json:"queue"`
-	// Delivered is the time, by its clock, before which it was given nothing that
-	// it has not delivered, or counted as dropped.
+	// Delivered is when an answer was asked for, by its clock: with that one, and
+	// with all that had come before it, the sink is done. Either it has delivered
+	// them or it has counted them as dropped. What was asked for earlier and came
+	// later it need not be done with: see Handover.known.
 	Delivered storage.Millis `json:"delivered"`
 	// Newest is that of the newest sample that it has delivered.
 	Newest storage.Millis `json:"newest"`
@@ -35,45 +37,71 @@ type Handover struct {
 	Fence storage.Millis
 	// Lease is how long it may have been without a word before that was noticed.
 	Lease time.Duration
+	// Resolution is the time between two answers of a node. An answer comes within
+	// it, and the clocks of replicas agree to within half of it.
+	Resolution time.Duration
 	// Cut says, where it ended with nothing left, up to which answer of a node's
-	// source it has delivered: those sent at that time or before, by our clock.
-	// nil is not known.
-	Cut func(node string, source series.Source) storage.Millis
+	// source it has delivered: those sent at that time or before, by our clock. It
+	// is false where it had no answer of it. nil is that nothing of that is known.
+	Cut func(node string, source series.Source) (storage.Millis, bool)
 }
 
-// always is after all times.
-const always = math.MaxInt64
+// always is after all times, and never before them.
+const (
+	always = math.MaxInt64
+	never  = math.MinInt64
+)
 
-// all is the cut before all that was kept.
-func all(*receiver) storage.Millis { return math.MinInt64 }
+// all is that nothing of what was kept is left out.
+func all(*receiver) (cut, known storage.Millis) { return never, never }
 
-// cut says what of the standby's memory is not to be shipped: what was sent at
-// the returned time or before. killed says that what the replica before us has
-// delivered in its last moments is not known.
-func (h *Handover) cut(now storage.Millis, deadline time.Duration, outOfOrder bool) (cut func(*receiver) storage.Millis, most storage.Millis, killed bool) {
-	at := func(t storage.Millis) func(*receiver) storage.Millis {
-		return func(*receiver) storage.Millis { return t }
-	}
-	m := &h.Mark
-	if h.Fence != 0 {
-		most = m.Delivered
-		if !outOfOrder {
-			// What it sent after its mark cannot be older than what we send. But if
-			// nothing was delivered for long before that, nothing was then.
-			bound := storage.MillisIn(h.Lease) + storage.MillisIn(deadline)
-			most = max(most, min(h.Fence, m.Newest+bound))
+// whole says that it ended with nothing left.
+func (h *Handover) whole() bool { return h.Mark.Whole && h.Fence == 0 }
+
+// known is when an answer was sent at the latest, by our clock, of which it is
+// certain that it was delivered. That is not what the mark says: an answer that was
+// asked for before that one may have come after it, which takes less than a
+// resolution, and what it asked for at one moment we ask for at another, which is
+// at most half of one away.
+func (h *Handover) known() storage.Millis {
+	return h.Mark.Delivered - storage.MillisIn(h.Resolution) - storage.MillisIn(h.Resolution/2)
+}
+
+// resumption says what of the standby's memory is shipped, where a receiver takes
+// samples in any order and where it does not.
+func (h *Handover) resumption(now storage.Millis, deadline time.Duration, outOfOrder bool) *resumption {
+	m, known := &h.Mark, h.known()
+	r := &resumption{fence: h.Fence}
+	switch {
+	case outOfOrder:
+		// Nothing is left out that may not have been delivered. A sample of an
+		// answer that was not may be one that we got an answer earlier: a node says
+		// it until there is a newer one. So that answer is sent again, too.
+		r.most = known - storage.MillisIn(h.Resolution)
+		if h.Fence == 0 {
+			r.fence = now // Its queue has the rest.
 		}
-		most = min(most, now)
-		return at(most), most, true
+	case h.Fence != 0:
+		// What it sent after its mark cannot be older than what we send. But if
+		// nothing was delivered for long before that, nothing was then.
+		bound := storage.MillisIn(h.Lease) + storage.MillisIn(deadline)
+		r.most = max(m.Delivered, min(h.Fence, m.Newest+bound))
+	default:
+		r.most = max(m.Delivered, m.Newest)
 	}
-	most = min(max(m.Delivered, m.Newest), now)
-	if outOfOrder {
-		most = min(m.Delivered, now)
+	r.most = min(r.most, now)
+	if !h.whole() && m.Delivered != 0 {
+		r.needed = known
 	}
-	if m.Whole && h.Cut != nil {
-		return func(r *receiver) storage.Millis { return h.Cut(r.node, r.source) }, most, false
+	r.limits = func(one *receiver) (storage.Millis, storage.Millis) {
+		if h.whole() && h.Cut != nil {
+			if cut, ok := h.Cut(one.node, one.source); ok {
+				return cut, always
+			}
+		}
+		return r.most, known
 	}
-	return at(most), most, false
+	return r
 }
 
 // Pause stops shipping, because another replica ships: what comes is kept for
@@ -92,7 +120,7 @@ func (s *Sink) Pause() {
 // known who ships, or not this sink's turn yet.
 func (s *Sink) Hold() {
 	s.sender.Shut()
-	s.intake.resume(&resumption{cut: all})
+	s.intake.resume(&resumption{limits: all})
 }
 
 // Lead has the sink ship from now on. What it kept is shipped as far as the replica
@@ -105,32 +133,28 @@ func (s *Sink) Lead(h *Handover) {
 	if h.Mark.Queue == "" || s.queue.Is(h.Mark.Queue) {
 		// Nobody has shipped, or nobody since us.
 		s.progress.raise(&h.Mark)
-		s.intake.resume(&resumption{cut: all})
+		s.intake.resume(&resumption{limits: all})
 		return
 	}
-	now := storage.MillisOf(time.Now())
-	cut, most, killed := h.cut(now, s.o.Deadline, s.o.OutOfOrder)
+	r := h.resumption(storage.MillisOf(time.Now()), s.o.Deadline, s.o.OutOfOrder)
 	if !s.o.OutOfOrder {
 		_, last := s.queue.Bounds()
 		s.sender.Supersede(last, h.Mark.Newest)
 	}
 	s.progress.inherit(&h.Mark)
-	r := resumption{cut: cut, delivered: h.Mark.Delivered, fence: h.Fence}
-	if h.Mark.Whole && !killed {
-		r.delivered = always
-	}
-	s.intake.resume(&r)
+	s.intake.resume(r)
 	s.skipped.Add(r.skipped)
 	s.overlap.Add(r.overlapped)
-	if killed {
+	s.gap.Add(int64(r.gap))
+	log, what := s.o.Log.Info, "remote-write goes on where another replica has ended"
+	if h.Fence != 0 {
 		s.killed.Add(1)
-		s.o.Log.Error("remote-write goes on where another replica was killed", "url", s.o.Sender.Shown,
-			"delivered", h.Mark.Delivered.Time(), "from", most.Time(), "skippedSamples", r.skipped, "overlappingSamples", r.overlapped)
-		return
+		log, what = s.o.Log.Error, "remote-write goes on where another replica was killed"
+	} else {
+		s.handovers.Add(1)
 	}
-	s.handovers.Add(1)
-	s.o.Log.Info("remote-write goes on where another replica has ended", "url", s.o.Sender.Shown,
-		"delivered", h.Mark.Delivered.Time(), "whole", h.Mark.Whole, "skippedSamples", r.skipped)
+	log(what, "url", s.o.Sender.Shown, "delivered", h.Mark.Delivered.Time(), "whole", h.whole(), "from", r.most.Time(),
+		"skippedSamples", r.skipped, "overlappingSamples", r.overlapped, "gap", r.gap.Duration().String())
 }
 
 // Mark is how far the sink has come. It means something for a sink that leads, or

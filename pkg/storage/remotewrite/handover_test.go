@@ -31,7 +31,22 @@ type pair struct {
 	// said is what the nodes have said, by series.
 	said map[string][]point
 	turn int
+	// ahead is how far the clock of the second replica is ahead of the first one's.
+	ahead storage.Millis
+	// slow is how long one node takes for the answers that the first replica is to
+	// have, and late those that are under way.
+	slow time.Duration
+	late []lateAnswer
 }
+
+// A lateAnswer is given at a time.
+type lateAnswer struct {
+	at   time.Time
+	give func()
+}
+
+// slowNode is the one that pair.slow is about.
+const slowNode = 2
 
 const (
 	pairNodes      = 5
@@ -40,7 +55,7 @@ const (
 
 func newPair(t *testing.T, o Options) *pair {
 	t.Helper()
-	p := &pair{t: t, db: newStore(t), said: map[string][]point{}}
+	p := &pair{t: t, db: newStore(t), said: map[string][]point{}, ahead: 300}
 	o.Elected = true
 	o.Target = func(node string, _ series.Source) series.Labels { return series.Labels{{Name: "node", Value: node}} }
 	for i := range p.sinks {
@@ -79,28 +94,53 @@ func (a away) RoundTrip(r *http.Request) (*http.Response, error) {
 func (p *pair) scrape(turns int) {
 	for range turns {
 		p.turn++
-		for n := range pairNodes {
-			time.Sleep(pairResolution / pairNodes)
-			// Which of them comes first is not always the same.
-			for k := range 2 {
-				i := (k + p.turn) % 2
-				if p.dead[i].Load() {
-					continue
-				}
-				text := fmt.Sprintf("__name__=m,node=n%d", n)
-				one := sample{text, now() / 20_000 * 20_000, float64(now() / 20_000)}
-				samples := []sample{one, {fmt.Sprintf("__name__=bare,node=n%d", n), now(), 1}}
-				if p.turn%4 == 0 {
-					samples = append(samples, sample{fmt.Sprintf("__name__=blinks,node=n%d", n), now(), 1})
-				}
-				// The clock of the second is a little ahead.
-				p.feeds[i][n].answer(now()+storage.Millis(i)*300, samples...)
-				if said := p.said[text]; len(said) == 0 || said[len(said)-1].t < int64(one.t) {
-					p.said[text] = append(said, pointOf(one.t, one.v))
-				}
-				time.Sleep(7 * time.Millisecond)
+		p.ask(0, pairNodes)
+	}
+}
+
+// ask asks some nodes, as part of a turn.
+func (p *pair) ask(from, to int) {
+	for n := from; n < to; n++ {
+		time.Sleep(pairResolution / pairNodes)
+		// Which of them comes first is not always the same.
+		for k := range 2 {
+			i := (k + p.turn) % 2
+			if p.dead[i].Load() {
+				continue
 			}
+			text := fmt.Sprintf("__name__=m,node=n%d", n)
+			one := sample{text, now() / 20_000 * 20_000, float64(now() / 20_000)}
+			samples := []sample{one, {fmt.Sprintf("__name__=bare,node=n%d", n), now(), 1}}
+			if p.turn%4 == 0 {
+				samples = append(samples, sample{fmt.Sprintf("__name__=blinks,node=n%d", n), now(), 1})
+			}
+			p.answer(i, n, samples)
+			if said := p.said[text]; len(said) == 0 || said[len(said)-1].t < int64(one.t) {
+				p.said[text] = append(said, pointOf(one.t, one.v))
+			}
+			time.Sleep(7 * time.Millisecond)
 		}
+		p.settle()
+	}
+}
+
+// answer gives a replica what a node says to it now, which may take a while.
+func (p *pair) answer(i, n int, samples []sample) {
+	feed, sent := p.feeds[i][n], now()+storage.Millis(i)*p.ahead
+	if i != 0 || n != slowNode || p.slow == 0 {
+		feed.answer(sent, samples...)
+		return
+	}
+	p.late = append(p.late, lateAnswer{time.Now().Add(p.slow), func() { feed.answer(sent, samples...) }})
+}
+
+// settle gives the answers that have come by now.
+func (p *pair) settle() {
+	for len(p.late) > 0 && !time.Now().Before(p.late[0].at) {
+		if !p.dead[0].Load() {
+			p.late[0].give()
+		}
+		p.late = p.late[1:]
 	}
 }
 
@@ -131,14 +171,15 @@ func (p *pair) missing() (n int, gap time.Duration) {
 
 // cutOf is what the replica i has delivered, for the other, as the set of sinks
 // hands it over.
-func (p *pair) cutOf(i int) func(string, series.Source) storage.Millis {
+func (p *pair) cutOf(i int) func(string, series.Source) (storage.Millis, bool) {
 	sent := map[string]storage.Millis{}
 	p.sinks[i].Answers(func(node string, _ series.Source, at storage.Millis) { sent[node] = at })
 	if len(sent) != pairNodes {
 		p.t.Errorf("answers of %v", sent)
 	}
-	return func(node string, _ series.Source) storage.Millis {
-		return sent[node] + storage.MillisIn(pairResolution/2)
+	return func(node string, _ series.Source) (storage.Millis, bool) {
+		at, ok := sent[node]
+		return at + storage.MillisIn(pairResolution/2), ok
 	}
 }
 
@@ -159,7 +200,7 @@ func TestHandover(t *testing.T) {
 				t.Errorf("%+v", mark)
 			}
 			time.Sleep(time.Duration(round) * time.Second)
-			p.sinks[to].Lead(&Handover{Mark: mark, Cut: p.cutOf(from)})
+			p.sinks[to].Lead(&Handover{Mark: mark, Resolution: pairResolution, Cut: p.cutOf(from)})
 			p.begin(from, Options{Elected: true, Target: p.sinks[from].o.Target})
 			if state := p.sinks[to].State(); state.Handovers != 1 || state.Killed != 0 || state.Skipped != 0 || state.Paused {
 				t.Errorf("%+v", state)
@@ -210,7 +251,7 @@ func TestKilled(t *testing.T) {
 				for time.Since(at) < lease {
 					p.scrape(1)
 				}
-				p.sinks[1].Lead(&Handover{Mark: mark, Fence: storage.MillisOf(at.Add(12 * time.Second)), Lease: lease})
+				p.sinks[1].Lead(&Handover{Mark: mark, Fence: storage.MillisOf(at.Add(12 * time.Second)), Lease: lease, Resolution: pairResolution})
 				p.scrape(4)
 				time.Sleep(10 * time.Second)
 				state := p.sinks[1].State()
@@ -229,6 +270,54 @@ func TestKilled(t *testing.T) {
 				p.stop[1]()
 			})
 		})
+	}
+}
+
+// TestKilledAnywhere ends a replica without a word at many moments, with clocks that
+// differ and a node that answers late: where the receiver takes any order nothing is
+// missing, and elsewhere no more than is counted.
+func TestKilledAnywhere(t *testing.T) {
+	const lease, silence, shard = 15 * time.Second, 12 * time.Second, 4
+	for _, anyOrder := range []bool{false, true} {
+		for _, ahead := range []storage.Millis{-7000, -8, 0, 8, 7000} {
+			for _, slow := range []time.Duration{0, pairResolution * 9 / 10} {
+				t.Run(fmt.Sprintf("anyOrder=%v,ahead=%dms,slow=%v", anyOrder, ahead, slow), func(t *testing.T) {
+					for moment := range 15 {
+						synctest.Test(t, func(t *testing.T) {
+							p := newPair(t, Options{OutOfOrder: anyOrder, Standby: time.Minute + 2*pairResolution})
+							// What it may refuse where its order matters is not what this is about.
+							p.db.anyOrder, p.ahead, p.slow = true, ahead, slow
+							p.sinks[0].Lead(&Handover{})
+							p.scrape(8)
+							// Some nodes of a round have been asked, and others have not.
+							p.turn++
+							p.ask(0, moment%pairNodes)
+							time.Sleep(time.Duration(moment) * 200 * time.Millisecond)
+							mark, at := p.sinks[0].Mark(), time.Now()
+							p.dead[0].Store(true)
+							p.ask(moment%pairNodes, pairNodes)
+							for time.Since(at) < lease {
+								p.scrape(1)
+							}
+							fence := storage.MillisOf(at.Add(silence)) + p.ahead
+							p.sinks[1].Lead(&Handover{Mark: mark, Fence: fence, Lease: lease, Resolution: pairResolution})
+							p.scrape(4)
+							time.Sleep(10 * time.Second)
+							state := p.sinks[1].State()
+							missing, _ := p.missing()
+							if anyOrder && (missing > 0 || state.Skipped > 0) || int64(missing)*shard > state.Skipped || state.Gap != 0 {
+								t.Errorf("moment %d: %d samples are missing, %d skipped, %v not kept", moment, missing, state.Skipped, state.Gap)
+							}
+							if twice := p.db.twice(); anyOrder && int64(twice) > state.Overlap {
+								t.Errorf("moment %d: %d samples came twice, %d counted", moment, twice, state.Overlap)
+							}
+							p.stop[0]()
+							p.stop[1]()
+						})
+					}
+				})
+			}
+		}
 	}
 }
 

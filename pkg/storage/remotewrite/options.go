@@ -135,8 +135,10 @@ type State struct {
 	// Handovers and Killed are how often the sink has gone on where a replica had
 	// ended, and where one was killed. Skipped is the samples that were not sent
 	// then because the other one may have, and Overlap those that were although it
-	// may have.
+	// may have. Gap is the time of which nothing was kept, and of which the other one
+	// is not known to have delivered everything.
 	Handovers, Killed, Skipped, Overlap int64
+	Gap                                 time.Duration
 	// Series and Symbols are how many series are open, and strings in them.
 	Series, Symbols int
 	// Lanes is how many bodies are posted at once.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
@@ -68,6 +69,9 @@ type intake struct {
 		overrun int64
 		paused  bool
 		closed  bool
+		// kept is when an answer was sent at the latest that is not kept any more
+		// because the sink was paused, or when there was no sink yet.
+		kept storage.Millis
 	}
 }
 
@@ -76,7 +80,7 @@ const maxFree = 16
 
 func newIntake(o *Options) *intake {
 	i := &intake{most: o.MaxPending, standby: storage.MillisIn(o.Standby), mostBytes: o.StandbyBytes, wake: make(chan struct{}, 1)}
-	i.mu.paused = o.Elected
+	i.mu.paused, i.mu.kept = o.Elected, storage.MillisOf(time.Now())
 	return i
 }
 
@@ -106,10 +110,11 @@ func (i *intake) put(b *block) {
 	for drop < len(i.mu.blocks)-1 {
 		oldest := i.mu.blocks[drop]
 		if i.mu.paused {
-			// Nothing is lost with what goes: another replica ships it.
+			// Nothing is lost with what goes where another replica ships it.
 			if oldest.received >= b.received-i.standby && i.mu.bytes <= i.mostBytes && i.mu.samples <= i.most {
 				break
 			}
+			i.mu.kept = max(i.mu.kept, oldest.at)
 		} else {
 			if i.mu.samples <= i.most {
 				break
@@ -182,15 +187,21 @@ func (i *intake) pause() {
 
 // A resumption says what of the blocks that waited is shipped.
 type resumption struct {
-	// cut is when the newest block of a receiver was sent that is not.
-	cut func(*receiver) storage.Millis
-	// delivered is up to which all was shipped by somebody else, and fence up to
-	// which some may have been.
-	delivered, fence storage.Millis
+	// limits are when the newest block of a receiver was sent that is not shipped,
+	// and when the newest one was of which is known that somebody else has.
+	limits func(*receiver) (cut, known storage.Millis)
+	// most is the cut of receivers of which nothing else is known.
+	most storage.Millis
+	// fence is up to when somebody else may have shipped, or may have what will be.
+	fence storage.Millis
+	// needed is when the newest answer was sent without which nothing is missing; 0
+	// is that nothing is missed.
+	needed storage.Millis
 
 	// skipped and overlapped are the samples that nobody may have shipped, and
-	// those that two may have.
+	// those that two may have. gap is the time of which nothing was kept.
 	skipped, overlapped int64
+	gap                 storage.Millis
 }
 
 // resume goes on with what waits, and counts.
@@ -198,18 +209,21 @@ func (i *intake) resume(r *resumption) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.mu.paused = false
+	if r.needed != 0 {
+		r.gap = max(0, i.mu.kept-r.needed)
+	}
 	for _, b := range i.mu.blocks {
-		cut := r.cut(b.from)
+		cut, known := r.limits(b.from)
 		switch n := int64(len(b.refs)); {
 		case b.at <= cut:
 			b.skip = true
-			b.silent = b.at <= r.delivered
+			b.silent = b.at <= known
 			if !b.silent {
 				r.skipped += n
 				// Whatever the other one has said of it was before.
 				b.at = cut + 1
 			}
-		case b.at > r.delivered && b.at <= r.fence:
+		case b.at <= r.fence:
 			r.overlapped += n
 		}
 	}

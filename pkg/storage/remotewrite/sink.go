@@ -31,7 +31,7 @@ type Sink struct {
 	progress  progress
 	ended     atomic.Bool
 
-	handovers, killed, skipped, overlap atomic.Int64
+	handovers, killed, skipped, overlap, gap atomic.Int64
 }
 
 // New is a sink with what its queue holds from before. It ships nothing until Run
@@ -211,7 +211,7 @@ func (s *Sink) State() State {
 		Accepted: s.batcher.accepted.Load(), Unsaved: s.unsaved.Load(),
 	}
 	state.Handovers, state.Killed = s.handovers.Load(), s.killed.Load()
-	state.Skipped, state.Overlap = s.skipped.Load(), s.overlap.Load()
+	state.Skipped, state.Overlap, state.Gap = s.skipped.Load(), s.overlap.Load(), storage.Millis(s.gap.Load()).Duration()
 	s.intake.mu.Lock()
 	state.Paused, state.Overrun = s.intake.mu.paused, s.intake.mu.overrun
 	state.Pending = s.batcher.pending.Load() + int64(s.intake.mu.samples)

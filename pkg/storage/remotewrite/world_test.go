@@ -45,6 +45,7 @@ type store struct {
 	mu       sync.Mutex
 	requests int
 	samples  int
+	again    int
 	series   map[string][]point
 	families map[string]string
 	types    map[string]uint64
@@ -186,13 +187,16 @@ func (s *store) takeSeries(message []byte, symbols []string, v2 bool, seen map[s
 	if n := len(points); n > 0 && points[n-1].t >= p.t {
 		if i, ok := slices.BinarySearchFunc(points, p.t, func(p point, t int64) int { return cmp.Compare(p.t, t) }); !ok || points[i].v != p.v || i != n-1 {
 			if s.anyOrder {
-				if !ok {
+				if ok {
+					s.again++
+				} else {
 					s.series[name] = slices.Insert(points, i, p)
 				}
 				return
 			}
 			s.t.Errorf("%s goes back from %d to %d", name, points[n-1].t, p.t)
 		}
+		s.again++
 		return
 	}
 	s.series[name] = append(points, p)
@@ -214,6 +218,13 @@ func (s *store) points(name string) []point {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.series[name])
+}
+
+// twice is how many samples came again.
+func (s *store) twice() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.again
 }
 
 func (s *store) total() (samples int) {
