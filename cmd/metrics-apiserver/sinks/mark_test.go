@@ -4,10 +4,12 @@
 package sinks
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
@@ -57,6 +59,54 @@ func TestAnswers(t *testing.T) {
 	if _, none := encodeAnswers(nil); none != nil {
 		t.Error("answers of nothing")
 	}
+}
+
+// TestMarkWhileReplaced says nothing to be delivered that the sink still has that is
+// being replaced, although the one in its place has nothing before that.
+func TestMarkWhileReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := &sea{t: t, times: map[string][]int64{}}
+		set := NewSet(Options{Slots: 1, Resolution: 15 * time.Second, transport: db})
+		apply := func(more string) {
+			t.Helper()
+			if err := set.Apply(nodes(t, "- {url: 'http://r/a', name: a, protobuf_message: prometheus.WriteRequest"+more+"}"), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		apply("")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- set.Run(ctx) }()
+		r := newReader(set)
+		scrape := func(n int) {
+			for range n {
+				r.scrape()
+				time.Sleep(3 * time.Second)
+			}
+		}
+		delivered := func() storage.Millis {
+			return readHandover(set.Mark(), 15*time.Second).of("a").Mark.Delivered
+		}
+		scrape(10)
+		db.down.Store(true)
+		scrape(2)
+		apply(", queue_config: {max_shards: 3}")
+		for range 3 {
+			scrape(1)
+			if at, n := delivered(), len(db.times["/a"]); int64(at) >= r.said[n] {
+				t.Errorf("delivered is said to be up to %v, where what was asked for at %v is not", at.Time(), storage.Millis(r.said[n]).Time())
+			}
+		}
+		db.down.Store(false)
+		scrape(10)
+		if at := delivered(); int64(at) < r.said[len(r.said)-4] {
+			t.Errorf("delivered is said to be up to %v", at.Time())
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // FuzzMark reads any annotation: there are no more answers in it than it has room

@@ -16,10 +16,10 @@ import (
 type Mark struct {
 	// Queue names its queue.
 	Queue string `json:"queue"`
-	// Delivered is when an answer was asked for, by its clock: with that one, and
-	// with all that had come before it, the sink is done. Either it has delivered
-	// them or it has counted them as dropped. What was asked for earlier and came
-	// later it need not be done with: see Handover.known.
+	// Delivered is a time, by its clock: the sink is done with the answers that
+	// were asked for until then, which is that it has delivered them, or counted
+	// them as dropped. But not with one that took longer than others which were
+	// asked for after it: see Handover.known.
 	Delivered storage.Millis `json:"delivered"`
 	// Newest is that of the newest sample that it has delivered.
 	Newest storage.Millis `json:"newest"`
@@ -59,10 +59,9 @@ func all(*receiver) (cut, known storage.Millis) { return never, never }
 func (h *Handover) whole() bool { return h.Mark.Whole && h.Fence == 0 }
 
 // known is when an answer was sent at the latest, by our clock, of which it is
-// certain that it was delivered. That is not what the mark says: an answer that was
-// asked for before that one may have come after it, which takes less than a
-// resolution, and what it asked for at one moment we ask for at another, which is
-// at most half of one away.
+// certain that it was delivered. That is not what the mark says: what was asked for
+// before may have come later, which takes less than a resolution, and what the other
+// one asks for at one moment we ask for at another, at most half of one away.
 func (h *Handover) known() storage.Millis {
 	return h.Mark.Delivered - storage.MillisIn(h.Resolution) - storage.MillisIn(h.Resolution/2)
 }
@@ -74,9 +73,9 @@ func (h *Handover) resumption(now storage.Millis, deadline time.Duration, outOfO
 	r := &resumption{fence: h.Fence}
 	switch {
 	case outOfOrder:
-		// Nothing is left out that may not have been delivered. A sample of an
-		// answer that was not may be one that we got an answer earlier: a node says
-		// it until there is a newer one. So that answer is sent again, too.
+		// Nothing is left out that may not have been delivered. What the other one
+		// was told last we may have been told an answer earlier, and something newer
+		// in the next one. So that answer is sent, too.
 		r.most = known - storage.MillisIn(h.Resolution)
 		if h.Fence == 0 {
 			r.fence = now // Its queue has the rest.
@@ -96,7 +95,7 @@ func (h *Handover) resumption(now storage.Millis, deadline time.Duration, outOfO
 	r.limits = func(one *receiver) (storage.Millis, storage.Millis) {
 		if h.whole() && h.Cut != nil {
 			if cut, ok := h.Cut(one.node, one.source); ok {
-				return cut, always
+				return cut, always // And of the rest it has delivered nothing.
 			}
 		}
 		return r.most, known
@@ -146,15 +145,17 @@ func (s *Sink) Lead(h *Handover) {
 	s.skipped.Add(r.skipped)
 	s.overlap.Add(r.overlapped)
 	s.gap.Add(int64(r.gap))
-	log, what := s.o.Log.Info, "remote-write goes on where another replica has ended"
+	about := []any{
+		"url", s.o.Sender.Shown, "delivered", h.Mark.Delivered.Time(), "whole", h.whole(), "from", r.most.Time(),
+		"skippedSamples", r.skipped, "overlappingSamples", r.overlapped, "gap", r.gap.Duration(),
+	}
 	if h.Fence != 0 {
 		s.killed.Add(1)
-		log, what = s.o.Log.Error, "remote-write goes on where another replica was killed"
-	} else {
-		s.handovers.Add(1)
+		s.o.Log.Error("remote-write goes on where another replica was killed", about...)
+		return
 	}
-	log(what, "url", s.o.Sender.Shown, "delivered", h.Mark.Delivered.Time(), "whole", h.whole(), "from", r.most.Time(),
-		"skippedSamples", r.skipped, "overlappingSamples", r.overlapped, "gap", r.gap.Duration().String())
+	s.handovers.Add(1)
+	s.o.Log.Info("remote-write goes on where another replica has ended", about...)
 }
 
 // Mark is how far the sink has come. It means something for a sink that leads, or

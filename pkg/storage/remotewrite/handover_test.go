@@ -186,49 +186,58 @@ func (p *pair) cutOf(i int) func(string, series.Source) (storage.Millis, bool) {
 // TestHandover ends one replica after the other, each cleanly: every sample is
 // there, none twice, and all in order, which the store sees to.
 func TestHandover(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPair(t, Options{})
-		p.sinks[0].Lead(&Handover{})
-		for round := range 6 {
-			p.scrape(5)
-			from, to := round%2, 1-round%2
-			// Somewhere within a round over all nodes.
-			time.Sleep(time.Duration(round) * 1300 * time.Millisecond)
-			p.stop[from]()
-			mark := p.sinks[from].Mark()
-			if !mark.Whole || mark.Delivered == 0 {
-				t.Errorf("%+v", mark)
-			}
-			time.Sleep(time.Duration(round) * time.Second)
-			p.sinks[to].Lead(&Handover{Mark: mark, Resolution: pairResolution, Cut: p.cutOf(from)})
-			p.begin(from, Options{Elected: true, Target: p.sinks[from].o.Target})
-			if state := p.sinks[to].State(); state.Handovers != 1 || state.Killed != 0 || state.Skipped != 0 || state.Paused {
-				t.Errorf("%+v", state)
+	for _, anyOrder := range []bool{false, true} {
+		t.Run(fmt.Sprintf("anyOrder=%v", anyOrder), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { handOver(t, anyOrder) })
+		})
+	}
+}
+
+func handOver(t *testing.T, anyOrder bool) {
+	t.Helper()
+	o := Options{OutOfOrder: anyOrder}
+	p := newPair(t, o)
+	p.sinks[0].Lead(&Handover{})
+	for round := range 6 {
+		p.scrape(5)
+		from, to := round%2, 1-round%2
+		// Somewhere within a round over all nodes.
+		time.Sleep(time.Duration(round) * 1300 * time.Millisecond)
+		p.stop[from]()
+		mark := p.sinks[from].Mark()
+		if !mark.Whole || mark.Delivered == 0 {
+			t.Errorf("%+v", mark)
+		}
+		time.Sleep(time.Duration(round) * time.Second)
+		p.sinks[to].Lead(&Handover{Mark: mark, Resolution: pairResolution, Cut: p.cutOf(from)})
+		o.Elected, o.Target = true, p.sinks[from].o.Target
+		p.begin(from, o)
+		if state := p.sinks[to].State(); state.Handovers != 1 || state.Killed != 0 || state.Skipped != 0 || state.Overlap != 0 || state.Gap != 0 || state.Paused {
+			t.Errorf("%+v", state)
+		}
+	}
+	p.scrape(1)
+	time.Sleep(10 * time.Second)
+	if n, _ := p.missing(); n != 0 {
+		t.Errorf("%d samples are missing", n)
+	}
+	for name, points := range p.db.all() {
+		if name != "__name__=blinks,node=n1" {
+			continue
+		}
+		// Each time that it was there it has ended.
+		ends := 0
+		for _, one := range points {
+			if one.v == staleBits {
+				ends++
 			}
 		}
-		p.scrape(1)
-		time.Sleep(10 * time.Second)
-		if n, _ := p.missing(); n != 0 {
-			t.Errorf("%d samples are missing", n)
+		if ends == 0 || ends < len(points)/2 {
+			t.Errorf("%s has %d ends: %v", name, ends, points)
 		}
-		for name, points := range p.db.all() {
-			if name != "__name__=blinks,node=n1" {
-				continue
-			}
-			// Each time that it was there it has ended.
-			ends := 0
-			for _, one := range points {
-				if one.v == staleBits {
-					ends++
-				}
-			}
-			if ends == 0 || ends < len(points)/2 {
-				t.Errorf("%s has %d ends: %v", name, ends, points)
-			}
-		}
-		p.stop[0]()
-		p.stop[1]()
-	})
+	}
+	p.stop[0]()
+	p.stop[1]()
 }
 
 // TestKilled ends replicas without a word: what is not known to be delivered is
@@ -318,6 +327,71 @@ func TestKilledAnywhere(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestEndedUnknown ends a replica that has delivered everything and cannot say up to
+// which answers: as after a kill, nothing is missing that is not counted.
+func TestEndedUnknown(t *testing.T) {
+	for _, anyOrder := range []bool{false, true} {
+		t.Run(fmt.Sprintf("anyOrder=%v", anyOrder), func(t *testing.T) {
+			for part := range pairNodes {
+				synctest.Test(t, func(t *testing.T) {
+					p := newPair(t, Options{OutOfOrder: anyOrder, Standby: time.Minute + 2*pairResolution})
+					p.db.anyOrder, p.ahead = true, -8
+					p.sinks[0].Lead(&Handover{})
+					p.scrape(6)
+					p.turn++
+					p.ask(0, part)
+					p.stop[0]()
+					p.dead[0].Store(true)
+					mark := p.sinks[0].Mark()
+					p.ask(part, pairNodes)
+					p.sinks[1].Lead(&Handover{Mark: mark, Resolution: pairResolution})
+					p.scrape(2)
+					time.Sleep(10 * time.Second)
+					state := p.sinks[1].State()
+					missing, _ := p.missing()
+					if !mark.Whole || state.Handovers != 1 || state.Gap != 0 || (state.Overlap == 0) == anyOrder {
+						t.Errorf("%+v: %+v", mark, state)
+					}
+					if anyOrder && (missing > 0 || int64(p.db.twice()) > state.Overlap) || int64(missing)*4 > state.Skipped {
+						t.Errorf("after %d nodes: %d samples are missing, %d skipped, %d twice", part, missing, state.Skipped, p.db.twice())
+					}
+					p.stop[1]()
+				})
+			}
+		})
+	}
+}
+
+// TestGap is what nobody kept when a replica was killed: its time is counted.
+func TestGap(t *testing.T) {
+	for name, o := range map[string]Options{"started late": {}, "has no room": {StandbyBytes: 4000}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o.Elected, o.OutOfOrder = true, true
+				delivered := now()
+				time.Sleep(30 * time.Second)
+				s, stop := start(t, o, newStore(t))
+				f := newFeeder(s, "n1", series.Resource)
+				began := now()
+				for range 200 {
+					f.answer(now(), sample{cpu, now(), 1})
+					time.Sleep(100 * time.Millisecond)
+				}
+				kept := s.State().StandbySince
+				s.Lead(&Handover{Mark: Mark{Queue: "another", Delivered: delivered, Newest: delivered}, Fence: now() - 1, Resolution: 10 * time.Second})
+				// What is certain to be delivered is what was asked for 15 s before.
+				gap := s.State().Gap
+				if least := (began - delivered).Duration() + 15*time.Second; gap < least || o.StandbyBytes == 0 && gap != least {
+					t.Errorf("nothing was kept of %v before %v, and of %v it is counted", began.Time(), kept.Time(), gap)
+				} else if o.StandbyBytes != 0 && gap < (kept-delivered).Duration()+14*time.Second {
+					t.Errorf("what is kept begins at %v; counted are %v", kept.Time(), gap)
+				}
+				stop()
+			})
+		})
 	}
 }
 

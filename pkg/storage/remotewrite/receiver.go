@@ -188,7 +188,8 @@ func (i *intake) pause() {
 // A resumption says what of the blocks that waited is shipped.
 type resumption struct {
 	// limits are when the newest block of a receiver was sent that is not shipped,
-	// and when the newest one was of which is known that somebody else has.
+	// and when the newest one was of which is known that somebody else has; always
+	// is that all of that is known.
 	limits func(*receiver) (cut, known storage.Millis)
 	// most is the cut of receivers of which nothing else is known.
 	most storage.Millis
@@ -223,7 +224,7 @@ func (i *intake) resume(r *resumption) {
 				// Whatever the other one has said of it was before.
 				b.at = cut + 1
 			}
-		case b.at <= r.fence:
+		case known != always && b.at <= r.fence:
 			r.overlapped += n
 		}
 	}
