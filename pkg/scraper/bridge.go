@@ -45,14 +45,17 @@ func (b *bridge) begin(now time.Time, lasts time.Duration) {
 }
 
 // fellShort takes note that a good summary left so many containers without a
-// rate. The kubelet may not know theirs yet, but it may also have taken a new
-// sample between the two answers, which with many containers always happens to
-// some: asking again soon, once, is then nearly always all it takes.
-func (b *bridge) fellShort(unrated int) {
+// rate, and for how many that was because the kubelet took a new sample between the
+// two answers, which with many containers always happens to some: asking again soon,
+// once, is then nearly always all it takes. Where the kubelet itself knows no rate,
+// as of what is idle on nearly every node, it will not in a second either, and at a
+// start of all nodes at once the rest has to wait for those who ask in vain.
+func (b *bridge) fellShort(unrated, moved int) {
 	b.told = b.short > 0 && unrated >= b.short
 	b.short = unrated
-	b.hurry = !b.hurried
-	b.hurried = true
+	if moved > 0 && !b.hurried {
+		b.hurry, b.hurried = true, true
+	}
 }
 
 // next is the time to the next scrape.

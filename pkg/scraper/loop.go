@@ -227,9 +227,9 @@ func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) err
 	l.succeeded, l.layout = begun, batch.Layout
 	if l.bridge.goOn(begun, result.Unrated) && !l.manager.options.NoSummary && l.bridge.asks(begun) {
 		// The answer is in the store by now, whatever becomes of this.
-		if rated, ok := l.summary(ctx, &batch); ok {
+		if rated, moved, ok := l.summary(ctx, &batch); ok {
 			if result = rated; result.Unrated > 0 {
-				l.bridge.fellShort(result.Unrated)
+				l.bridge.fellShort(result.Unrated, moved)
 			}
 		}
 	}
@@ -293,8 +293,8 @@ func (l *loop) commit(batch *storage.Batch) (storage.CommitResult, error) {
 }
 
 // summary asks for the kubelet's own rates, adds them to the batch and commits
-// it again. A failure costs only the rates.
-func (l *loop) summary(ctx context.Context, batch *storage.Batch) (result storage.CommitResult, ok bool) {
+// it again; moved is kubelet.Stats'. A failure costs only the rates.
+func (l *loop) summary(ctx context.Context, batch *storage.Batch) (result storage.CommitResult, moved int, ok bool) {
 	count := func(result string) { l.manager.metrics.summaries.WithLabelValues(result).Inc() }
 	answer, err := l.conn.Get(ctx, summaryPath, summaryQuery)
 	if err != nil {
@@ -304,18 +304,19 @@ func (l *loop) summary(ctx context.Context, batch *storage.Batch) (result storag
 		} else if nodeclient.ReasonOf(err) != nodeclient.ReasonCanceled {
 			count("failed")
 		}
-		return result, false
+		return result, 0, false
 	}
 	defer answer.Release()
 	l.manager.metrics.bodyBytes.Add(float64(len(answer.Body)))
-	if _, err := l.decode(ctx, func(d decoder) (kubelet.Stats, error) { return d.Summary(answer.Body, batch) }); err != nil {
+	stats, err := l.decode(ctx, func(d decoder) (kubelet.Stats, error) { return d.Summary(answer.Body, batch) })
+	if err != nil {
 		count("failed")
 		klog.FromContext(ctx).V(2).Info("Summary cannot be read", "node", l.name, "err", err)
-		return result, false
+		return result, 0, false
 	}
 	count("ok")
 	result, err = l.commit(batch)
-	return result, err == nil
+	return result, stats.Moved, err == nil
 }
 
 // decode runs the decoder. A decoder that panics is our bug, but the bytes are a

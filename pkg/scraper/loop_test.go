@@ -56,7 +56,7 @@ func TestBridging(t *testing.T) {
 		"summary not there":     {fault: kubelettest.Fault{SummaryStatus: 404}, age: time.Hour, times: 3, summary: 1, logged: 1},
 		"summary fails":         {fault: kubelettest.Fault{SummaryStatus: 500}, age: time.Hour, times: 3, summary: 3},
 		"summary switched off":  {options: Options{NoSummary: true}, age: time.Hour, times: 3},
-		"kubelet knows no rate": {age: 9 * time.Second, times: 4, summary: 2},
+		"kubelet knows no rate": {age: 9 * time.Second, times: 3, summary: 2},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -111,6 +111,24 @@ func TestANewSampleBetweenTheTwoAnswers(t *testing.T) {
 		synctest.Wait()
 		if s := r.status("node-1"); s.Bridging || s.Unrated != 0 {
 			t.Errorf("a second later: %+v", s)
+		}
+	})
+}
+
+// TestIdleContainersHurryNobody: a rate of 0 is what the kubelet says where it knows
+// none, and of most that is idle it never does.
+func TestIdleContainersHurryNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		k := r.node("node-1")
+		u := kubelettest.Uniform(3, 2, r.epoch.Add(-time.Hour))
+		u.Pods[0].Containers[0].CPU = 0
+		k.SetUsage(u)
+		r.manager.Set(target("node-1"))
+		r.run()
+		time.Sleep(4 * time.Second)
+		if got := r.times("node-1"); len(got) != 1 {
+			t.Errorf("asked at %v in the first 4 s", got)
 		}
 	})
 }

@@ -84,6 +84,10 @@ type Stats struct {
 	// Series is how many readings were taken: numbers of series in
 	// /metrics/resource, estimates in /stats/summary.
 	Series int
+	// Moved is how many estimates of /stats/summary were not taken because they are
+	// of another moment than the sample they would belong to: the kubelet refreshed
+	// it between the two answers.
+	Moved int
 	// Containers is how many containers the answer lists.
 	Containers int
 	// Refused counts the refused series by reason.

@@ -102,9 +102,13 @@ func (s *summary) readNode() {
 			s.json.skip()
 		}
 	})
-	if s.node == 0 && c.of(&s.batch.Usage) && c.rate > 0 {
+	switch {
+	case s.node != 0 || c.rate == 0:
+	case c.of(&s.batch.Usage):
 		s.node = c.rate
 		s.stats.Series++
+	case c.known:
+		s.stats.Moved++
 	}
 }
 
@@ -182,9 +186,14 @@ func (s *summary) readContainer(name containerName) {
 	if c.rate == 0 {
 		return
 	}
-	if _, row := findRow(s.batch.Layout, name); row >= 0 && s.estimates[row] == 0 && c.of(&s.batch.Samples[row]) {
+	_, row := findRow(s.batch.Layout, name)
+	switch {
+	case row < 0 || s.estimates[row] != 0:
+	case c.of(&s.batch.Samples[row]):
 		s.estimates[row] = c.rate
 		s.stats.Series++
+	case c.known:
+		s.stats.Moved++
 	}
 }
 

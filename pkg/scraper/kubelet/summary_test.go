@@ -42,15 +42,16 @@ func TestSummary(t *testing.T) {
 		{"nulls", `{"node":null,"pods":null}`, "node 0, [0 0], 0 taken of 0"},
 		{"nulls within", `{"node":{"cpu":null},"pods":[null,{"podRef":null,"containers":null},{"containers":[null,{"name":null,"cpu":{"usageNanoCores":null}}]}]}`, "node 0, [0 0], 0 taken of 2"},
 		{"the node", `{"node":{"cpu":{"usageCoreNanoSeconds":5000,"usageNanoCores":7}}}`, "node 7, [0 0], 1 taken of 0"},
-		{"the node at another moment", `{"node":{"cpu":{"usageCoreNanoSeconds":5002,"usageNanoCores":7}}}`, "node 0, [0 0], 0 taken of 0"},
+		{"the node at another moment", `{"node":{"cpu":{"usageCoreNanoSeconds":5002,"usageNanoCores":7}}}`, "node 0, [0 0], 0 taken of 0, 1 moved"},
 		{"a container", pod(`{"name":"a","cpu":{"usageCoreNanoSeconds":100,"usageNanoCores":7}}`), "node 0, [7 0], 1 taken of 1"},
 		{"in another order", `{"pods":[{"containers":[{"cpu":{"usageNanoCores":7,"x":[{}],"usageCoreNanoSeconds":100},"name":"a"}],"podRef":{"namespace":"n","name":"p"}}],"node":{}}`, "node 0, [7 0], 1 taken of 1"},
 		{"0 is unknown", pod(`{"name":"a","cpu":{"usageCoreNanoSeconds":100,"usageNanoCores":0}}`), "node 0, [0 0], 0 taken of 1"},
+		{"0 at another moment", pod(`{"name":"a","cpu":{"usageCoreNanoSeconds":98,"usageNanoCores":0}}`), "node 0, [0 0], 0 taken of 1"},
 		{"no cumulative value", pod(`{"name":"a","cpu":{"usageNanoCores":7}}`), "node 0, [0 0], 0 taken of 1"},
 		{"rounded", pod(`{"name":"a","cpu":{"usageCoreNanoSeconds":99,"usageNanoCores":7}}`), "node 0, [7 0], 1 taken of 1"},
-		{"another moment", pod(`{"name":"a","cpu":{"usageCoreNanoSeconds":98,"usageNanoCores":7}}`), "node 0, [0 0], 0 taken of 1"},
+		{"another moment", pod(`{"name":"a","cpu":{"usageCoreNanoSeconds":98,"usageNanoCores":7}}`), "node 0, [0 0], 0 taken of 1, 1 moved"},
 		{"rounded by float64", pod(fmt.Sprintf(`{"name":"b","cpu":{"usageCoreNanoSeconds":%d,"usageNanoCores":7}}`, huge+1024)), "node 0, [0 7], 1 taken of 1"},
-		{"not rounded that far", pod(fmt.Sprintf(`{"name":"b","cpu":{"usageCoreNanoSeconds":%d,"usageNanoCores":7}}`, huge+1025)), "node 0, [0 0], 0 taken of 1"},
+		{"not rounded that far", pod(fmt.Sprintf(`{"name":"b","cpu":{"usageCoreNanoSeconds":%d,"usageNanoCores":7}}`, huge+1025)), "node 0, [0 0], 0 taken of 1, 1 moved"},
 		{"an unknown container", pod(`{"name":"c","cpu":{"usageCoreNanoSeconds":100,"usageNanoCores":7}}`), "node 0, [0 0], 0 taken of 1"},
 		{"an unknown pod", `{"pods":[{"podRef":{"name":"p","namespace":"m"},"containers":[{"name":"a","cpu":{"usageCoreNanoSeconds":100,"usageNanoCores":7}}]}]}`, "node 0, [0 0], 0 taken of 1"},
 		{"escapes", pod(`{"n\u0061me":"\u0061","cpu":{"usageCoreNanoSeconds":100,"usageNanoCores":7}}`), "node 0, [7 0], 1 taken of 1"},
@@ -100,6 +101,9 @@ func describeSummary(batch *storage.Batch, stats *Stats, err error) string {
 		return err.Error()
 	}
 	s := fmt.Sprintf("node %d, %d, %d taken of %d", batch.UsageEstimate, batch.Estimates, stats.Series, stats.Containers)
+	if stats.Moved > 0 {
+		s += fmt.Sprintf(", %d moved", stats.Moved)
+	}
 	if stats.RefusedTotal() > 0 {
 		s += ", refused"
 		for reason := range Reasons {
