@@ -62,6 +62,7 @@ func newServer(o *options) (*server, error) {
 	if s.objects, err = objects.NewClient(cluster, objects.Fields{
 		NodeAnnotations: []string{scraper.ResourcePathAnnotation},
 		PodOwners:       o.customMetrics.config != "",
+		PodResources:    o.customMetrics.enabled, // by the catalogue alone
 	}); err != nil {
 		return nil, err
 	}

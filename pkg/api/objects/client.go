@@ -28,6 +28,9 @@ type Fields struct {
 	// PodOwners keeps which controller a pod belongs to. It costs 16 bytes a pod,
 	// and the owner's name once.
 	PodOwners bool
+	// PodResources keeps what a pod requests, what it is limited to and how often its
+	// containers were restarted. Decoding these takes more than half of the time of a pod.
+	PodResources bool
 }
 
 // NewClient is a REST client of the core group for WatchPods and WatchNodes. The
@@ -65,16 +68,21 @@ func keptFields(fields Fields) map[string]*message {
 	}
 	pod := append([]string{
 		"ObjectMeta.DeletionTimestamp", "ObjectMeta.Labels",
-		"Spec.NodeName", "Spec.HostNetwork", "Spec.Resources",
-		"Spec.Containers.Name", "Spec.Containers.Resources",
-		"Spec.InitContainers.Name", "Spec.InitContainers.Resources", "Spec.InitContainers.RestartPolicy",
+		"Spec.NodeName", "Spec.HostNetwork",
 		"Status.StartTime",
-		"Status.ContainerStatuses.Name", "Status.ContainerStatuses.State.Running", "Status.ContainerStatuses.RestartCount",
-		"Status.InitContainerStatuses.Name", "Status.InitContainerStatuses.State.Running", "Status.InitContainerStatuses.RestartCount",
+		"Status.ContainerStatuses.Name", "Status.ContainerStatuses.State.Running",
+		"Status.InitContainerStatuses.Name", "Status.InitContainerStatuses.State.Running",
 		"Status.EphemeralContainerStatuses.Name", "Status.EphemeralContainerStatuses.State.Running",
 	}, reflector...)
 	if fields.PodOwners {
 		pod = append(pod, "ObjectMeta.OwnerReferences.Kind", "ObjectMeta.OwnerReferences.Name", "ObjectMeta.OwnerReferences.Controller")
+	}
+	if fields.PodResources {
+		pod = append(pod,
+			"Spec.Resources", "Spec.Containers.Resources",
+			"Spec.InitContainers.Name", "Spec.InitContainers.Resources", "Spec.InitContainers.RestartPolicy",
+			"Status.ContainerStatuses.RestartCount", "Status.InitContainerStatuses.RestartCount",
+		)
 	}
 	node := append([]string{"ObjectMeta.Labels", "Status.Addresses", "Status.DaemonEndpoints"}, reflector...)
 	for _, key := range fields.NodeAnnotations {

@@ -27,7 +27,8 @@ type Pod struct {
 	Node string
 	// Started is status.startTime, by the clock of the pod's node.
 	Started storage.Millis
-	// Restarts is how often its containers have been restarted.
+	// Restarts is how often its containers have been restarted; 0 where that is not
+	// kept (Fields.PodResources).
 	Restarts uint32
 	// Terminating says that the pod is being deleted: it runs, but not for long.
 	Terminating bool
@@ -59,7 +60,8 @@ type Containers struct {
 	// Statuses has the containers, sidecars and ephemeral containers that the
 	// pod's status mentions.
 	Statuses []storage.ContainerStatus
-	// Resources is what they request together and are limited to.
+	// Resources is what they request together and are limited to; zero where that is
+	// not kept (Fields.PodResources).
 	Resources Resources
 }
 
