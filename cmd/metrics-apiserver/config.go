@@ -5,8 +5,8 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"strings"
+	"time"
 
 	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -46,11 +46,9 @@ func (o *options) clusterConfig() (*rest.Config, error) {
 
 // serverConfig is the generic API server's configuration.
 func (o *options) serverConfig() (*genericapiserver.Config, error) {
-	// Unless a certificate has been provided for.
-	if o.serving.ServerCert.GeneratedCert == nil {
-		if err := o.serving.MaybeDefaultWithSelfSignedCerts("localhost", nil, []net.IP{net.IPv4(127, 0, 0, 1)}); err != nil {
-			return nil, fmt.Errorf("make a serving certificate in --cert-dir: %w", err)
-		}
+	began := time.Now()
+	if err := o.provideCertificate(began); err != nil {
+		return nil, err
 	}
 	if err := o.generic.ComponentGlobalsRegistry.Set(); err != nil {
 		return nil, fmt.Errorf("set feature gates: %w", err)
@@ -60,8 +58,12 @@ func (o *options) serverConfig() (*genericapiserver.Config, error) {
 	if err := o.generic.ApplyTo(config); err != nil {
 		return nil, fmt.Errorf("apply generic flags: %w", err)
 	}
-	if err := o.serving.ApplyTo(&config.SecureServing, &config.LoopbackClientConfig); err != nil {
+	if err := o.serving.ApplyTo(&config.SecureServing); err != nil {
 		return nil, fmt.Errorf("apply secure serving flags: %w", err)
+	}
+	var err error
+	if config.LoopbackClientConfig, err = loopback(began, config.SecureServing); err != nil {
+		return nil, err
 	}
 	if err := o.authentication.ApplyTo(&config.Authentication, config.SecureServing, nil); err != nil {
 		return nil, fmt.Errorf("apply authentication flags: %w", err)

@@ -30,7 +30,7 @@ type options struct {
 	history        *historyOptions
 	remoteWrite    *remoteWriteOptions
 	generic        *genericoptions.ServerRunOptions
-	serving        *genericoptions.SecureServingOptionsWithLoopback
+	serving        *genericoptions.SecureServingOptions
 	servingCA      *servingCAOptions
 	authentication *genericoptions.DelegatingAuthenticationOptions
 	authorization  *genericoptions.DelegatingAuthorizationOptions
@@ -48,7 +48,7 @@ func newOptions() *options {
 		history:        &historyOptions{},
 		remoteWrite:    &remoteWriteOptions{lease: defaultLease},
 		generic:        genericoptions.NewServerRunOptionsForComponent("metrics-apiserver", compatibility.NewComponentGlobalsRegistry()),
-		serving:        genericoptions.NewSecureServingOptions().WithLoopback(),
+		serving:        genericoptions.NewSecureServingOptions(),
 		servingCA:      &servingCAOptions{},
 		authentication: genericoptions.NewDelegatingAuthenticationOptions(),
 		authorization:  genericoptions.NewDelegatingAuthorizationOptions(),

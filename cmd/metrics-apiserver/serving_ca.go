@@ -36,7 +36,7 @@ func (o *servingCAOptions) addFlags(fs *pflag.FlagSet) {
 		"Excludes --tls-cert-file; --cert-dir is then not used. Not in metrics-server.")
 }
 
-func (o *servingCAOptions) validate(serving *genericoptions.SecureServingOptionsWithLoopback) []error {
+func (o *servingCAOptions) validate(serving *genericoptions.SecureServingOptions) []error {
 	if o.secret == "" {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (o *servingCAOptions) secretName() (types.NamespacedName, error) {
 // keeper is what keeps the CA and makes our serving certificate, which serving
 // is told to use; nil where nobody asked for it. Its bundle is for those who ask
 // for what is served.
-func (o *servingCAOptions) keeper(client kubernetes.Interface, registry metrics.KubeRegistry, serving *genericoptions.SecureServingOptionsWithLoopback, served ...schema.GroupVersion) (*servingca.Keeper, error) {
+func (o *servingCAOptions) keeper(client kubernetes.Interface, registry metrics.KubeRegistry, serving *genericoptions.SecureServingOptions, served ...schema.GroupVersion) (*servingca.Keeper, error) {
 	if o.secret == "" {
 		return nil, nil
 	}
