@@ -77,6 +77,18 @@ func (c *Churn) Pods() []world.Pod {
 	return slices.Clone(c.mu.pods)
 }
 
+// Find returns a pod, as it is now, for which match is true.
+func (c *Churn) Find(match func(pod *world.Pod) bool) (pod world.Pod, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.mu.pods {
+		if match(&c.mu.pods[i]) {
+			return c.mu.pods[i], true
+		}
+	}
+	return pod, false
+}
+
 // Replaced returns how many pods were replaced.
 func (c *Churn) Replaced() int {
 	c.mu.Lock()

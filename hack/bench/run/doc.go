@@ -8,7 +8,7 @@
 //   - options.go: what to run and for how long.
 //   - site.go: what the servers run against.
 //   - server.go, flags.go: the servers, as processes.
-//   - first.go, steady.go, lists.go, floors.go: what is measured.
+//   - starts.go, first.go, steady.go, lists.go, floors.go: what is measured.
 //   - table.go: the rows of the report, and the goals.
 //
 // Everything but the harness is a process of its own. They end with it.

@@ -7,16 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/listing"
-	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/procfs"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/world"
-	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
 )
 
 const (
@@ -83,41 +77,14 @@ func (s *server) missing(ctx context.Context, r listing.Request, namespace strin
 		item := &list.Items[i]
 		there[key{item.Namespace, item.Name}] = len(item.Containers) == s.site.world.Containers
 	}
-	for _, pod := range s.site.churn.Pods() {
-		required := !pod.Idle && pod.Started.Before(s.started.Add(-settled)) && (namespace == "" || pod.Namespace == namespace)
-		if required && !there[key{pod.Namespace, pod.Name}] {
-			return &pod, result.End, nil
-		}
+	before := s.started.Add(-settled)
+	// While a server starts this is done fifty times a second, beside it.
+	pod, ok := s.site.churn.Find(func(pod *world.Pod) bool {
+		required := (namespace == "" || pod.Namespace == namespace) && !pod.Idle && pod.Started.Before(before)
+		return required && !there[key{pod.Namespace, pod.Name}]
+	})
+	if !ok {
+		return nil, result.End, nil
 	}
-	return nil, result.End, nil
-}
-
-// used is the CPU time that everything that takes part in a start has used by now:
-// the server, if there is one, the kubelets, kube-apiserver, etcd, and ourselves.
-func (s *site) used(server *server) map[string]time.Duration {
-	pids := map[string]int{"kubelets": s.kubelets.ID().Pid, "this client": os.Getpid()}
-	if server != nil {
-		pids["the server"] = server.pid()
-	}
-	for _, name := range []string{cluster.APIServer, cluster.Etcd} {
-		if id, ok := s.cluster.Process(name); ok {
-			pids[name] = id.Pid
-		}
-	}
-	times := map[string]time.Duration{}
-	for name, pid := range pids {
-		if cpu, err := procfs.CPU(pid); err == nil { // Only a line of the progress.
-			times[name] = cpu
-		}
-	}
-	return times
-}
-
-// used says who used how much between two moments.
-func used(before, after map[string]time.Duration) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(after)) {
-		parts = append(parts, fmt.Sprintf("%s %.1f s", name, (after[name]-before[name]).Seconds()))
-	}
-	return strings.Join(parts, ", ")
+	return &pod, result.End, nil
 }

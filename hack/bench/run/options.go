@@ -26,6 +26,9 @@ type Options struct {
 	// Warmup is the time from a server's first complete list to the steady
 	// window, Steady that window's length. FloorSteady is that of each floor.
 	Warmup, Steady, FloorSteady time.Duration
+	// Starts is how often each server is started until its first complete list. The
+	// last one stays to be measured.
+	Starts int
 	// Lists is how many full lists of each kind are timed, and HPALists how
 	// many of an HPA's; Rounds10 how often ten full lists are asked for at once.
 	Lists, HPALists, Rounds10 int
@@ -82,7 +85,7 @@ func Defaults() Options {
 	return Options{
 		Nodes: 1000, Pods: 30, Containers: 2,
 		Resolution: 15 * time.Second, Lifetime: time.Hour,
-		Warmup: time.Minute, Steady: 5 * time.Minute, FloorSteady: 2 * time.Minute,
+		Warmup: time.Minute, Steady: 5 * time.Minute, FloorSteady: 2 * time.Minute, Starts: 3,
 		Lists: 50, HPALists: 3000, Rounds10: 5, ColdLists: 3, AgeLists: 5, RateTime: 10 * time.Second, SinkSamples: 1_000_000,
 		Rounds: 1, Kubernetes: "1.37", Transports: transports(), Measure: Subjects(), Progress: io.Discard,
 	}
@@ -93,7 +96,7 @@ func Quick() Options {
 	o := Defaults()
 	o.Nodes = 50
 	o.Warmup, o.Steady, o.FloorSteady = 0, 20*time.Second, 5*time.Second
-	o.Lists, o.HPALists, o.Rounds10, o.ColdLists, o.AgeLists, o.RateTime = 10, 200, 2, 1, 1, time.Second
+	o.Starts, o.Lists, o.HPALists, o.Rounds10, o.ColdLists, o.AgeLists, o.RateTime = 1, 10, 200, 2, 1, 1, time.Second
 	o.SinkSamples = 100_000
 	return o
 }
@@ -108,6 +111,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.DurationVar(&o.Warmup, "warmup", o.Warmup, "time between a server's first complete list and its steady window")
 	fs.DurationVar(&o.Steady, "steady", o.Steady, "length of the steady window")
 	fs.DurationVar(&o.FloorSteady, "floor-steady", o.FloorSteady, "length of the steady window of each floor")
+	fs.IntVar(&o.Starts, "starts", o.Starts, "how often each server is started until its first complete list")
 	fs.IntVar(&o.Lists, "lists", o.Lists, "full lists of each kind that are timed, one at a time")
 	fs.IntVar(&o.HPALists, "hpa-lists", o.HPALists, "HPA's lists that are timed")
 	fs.IntVar(&o.Rounds10, "rounds-of-ten", o.Rounds10, "how often ten full lists are asked for at once")
@@ -139,6 +143,7 @@ func (o Options) Validate() error {
 		{"nodes", o.Nodes},
 		{"pods", o.Pods},
 		{"containers", o.Containers},
+		{"starts", o.Starts},
 		{"lists", o.Lists},
 		{"hpa-lists", o.HPALists},
 		{"rounds-of-ten", o.Rounds10},

@@ -134,9 +134,9 @@ func (m *measured) measure(ctx context.Context, o Options, s *site) error {
 // bodies is a directory, its answers are stored there. least are the figures of
 // the floor that runs beside it for a while.
 func (s *site) measureServer(ctx context.Context, o Options, name, bodies string, v, least values) (err error) {
-	server, err := s.startServer(name, o)
+	server, err := s.measureStarts(ctx, o, name, v)
 	if err != nil {
-		return err
+		return fmt.Errorf("measure %s: %w", name, err)
 	}
 	defer func() {
 		err = errors.Join(err, server.process.Failure(), server.stop())
@@ -144,13 +144,6 @@ func (s *site) measureServer(ctx context.Context, o Options, name, bodies string
 			err = fmt.Errorf("measure %s: %w", name, err)
 		}
 	}()
-	before := s.used(nil)
-	first, err := server.firstList(ctx)
-	if err != nil {
-		return err
-	}
-	v.add(firstComplete, first.Seconds())
-	fmt.Fprintf(o.Progress, "%s: first complete list after %.1f s; CPU since it was started: %s\n", name, first.Seconds(), used(before, s.used(server)))
 	if err := pause(ctx, o.Warmup); err != nil {
 		return err
 	}

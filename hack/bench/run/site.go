@@ -23,7 +23,6 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/fleet"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/listing"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/population"
-	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/procfs"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/world"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/process"
@@ -86,9 +85,6 @@ func newSite(ctx context.Context, o Options, dir string, p *programs) (_ *site, 
 	if err := s.credentials(ctx); err != nil {
 		return s, err
 	}
-	if err := s.calm(ctx); err != nil {
-		return s, err
-	}
 	return s, nil
 }
 
@@ -146,31 +142,6 @@ func (s *site) fill(ctx context.Context, o Options) error {
 			_, err = client.CoreV1().Pods(last.Namespace).Get(ctx, last.Name, metav1.GetOptions{ResourceVersion: "0"})
 		}
 		return err
-	})
-}
-
-// calm waits until kube-apiserver has come to rest after so many new objects: what
-// it still does with them would be taken for what the first server's start costs.
-func (s *site) calm(ctx context.Context) error {
-	const rest = 0.1 // of a CPU
-	id, _ := s.cluster.Process(cluster.APIServer)
-	before, err := procfs.CPU(id.Pid)
-	if err != nil {
-		return err
-	}
-	return await(ctx, 2*time.Minute, "kube-apiserver to come to rest", func(ctx context.Context) error {
-		if err := pause(ctx, time.Second); err != nil {
-			return err
-		}
-		after, err := procfs.CPU(id.Pid)
-		if err != nil {
-			return err
-		}
-		used := (after - before).Seconds()
-		if before = after; used > rest {
-			return fmt.Errorf("it used %.2f s of CPU within the last second", used)
-		}
-		return nil
 	})
 }
 
