@@ -111,12 +111,18 @@ type pruningNegotiator struct {
 }
 
 // SupportedMediaTypes is runtime.NegotiatedSerializer's. Objects in a watch are
-// decoded by the same Serializer as those in a list.
+// decoded by the same Serializer as those in a list, after the events that they are in.
 func (n pruningNegotiator) SupportedMediaTypes() []runtime.SerializerInfo {
 	infos := slices.Clone(n.NegotiatedSerializer.SupportedMediaTypes()) // which are the scheme's own
 	for i := range infos {
 		if infos[i].MediaType == runtime.ContentTypeProtobuf {
-			infos[i].Serializer = &pruningSerializer{Serializer: infos[i].Serializer, kinds: n.kinds}
+			pruning := &pruningSerializer{Serializer: infos[i].Serializer, kinds: n.kinds}
+			infos[i].Serializer = pruning
+			if stream := infos[i].StreamSerializer; stream != nil {
+				pruned := *stream
+				pruned.Serializer = &pruningStream{Serializer: stream.Serializer, objects: pruning}
+				infos[i].StreamSerializer = &pruned
+			}
 		}
 	}
 	return infos

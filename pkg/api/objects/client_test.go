@@ -229,20 +229,7 @@ func FuzzPrune(f *testing.F) {
 // BenchmarkDecodePod is what one event of a watch costs, with the pod whole, pruned to
 // all that can be kept, and to what is without custom metrics. The pod is of the size of a real one, 5 KB.
 func BenchmarkDecodePod(b *testing.B) {
-	pod := crowdPod(1, false)
-	for range 3 {
-		pod.ManagedFields = append(pod.ManagedFields, metav1.ManagedFieldsEntry{
-			Manager: "kube-controller-manager", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", FieldsType: "FieldsV1",
-			FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{` + strings.Repeat(`"f:labels":{".":{},"f:app":{}},`, 30) + `"f:x":{}}}`),
-		})
-	}
-	for i := range pod.Spec.Containers {
-		for range 15 {
-			pod.Spec.Containers[i].Env = append(pod.Spec.Containers[i].Env, corev1.EnvVar{Name: "VARIABLE", Value: "some value of it"})
-			pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: "Ready", Status: "True"})
-		}
-	}
-	data := encoded(b, pod)
+	data := encoded(b, realPod())
 	plain, pruning := codecs(b)
 	_, few := codecsFor(b, fewFields())
 	for _, way := range []struct {
@@ -259,4 +246,22 @@ func BenchmarkDecodePod(b *testing.B) {
 			}
 		})
 	}
+}
+
+// realPod is a pod of the size of a real one.
+func realPod() *corev1.Pod {
+	pod := crowdPod(1, false)
+	for range 3 {
+		pod.ManagedFields = append(pod.ManagedFields, metav1.ManagedFieldsEntry{
+			Manager: "kube-controller-manager", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", FieldsType: "FieldsV1",
+			FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{` + strings.Repeat(`"f:labels":{".":{},"f:app":{}},`, 30) + `"f:x":{}}}`),
+		})
+	}
+	for i := range pod.Spec.Containers {
+		for range 15 {
+			pod.Spec.Containers[i].Env = append(pod.Spec.Containers[i].Env, corev1.EnvVar{Name: "VARIABLE", Value: "some value of it"})
+			pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: "Ready", Status: "True"})
+		}
+	}
+	return pod
 }
