@@ -19,7 +19,7 @@ import (
 // then each collection, which has to look at all that stays, is worth twice the
 // memory for as long as that lasts.
 const (
-	calmPercent = 40
+	calmPercent = 33
 	busyPercent = 80
 )
 

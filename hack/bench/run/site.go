@@ -64,7 +64,10 @@ func newSite(ctx context.Context, o Options, dir string, p *programs) (_ *site, 
 	}()
 	s.cluster, err = cluster.Start(ctx, cluster.Options{
 		Dir: filepath.Join(dir, "cluster"), Minor: o.Kubernetes, Progress: o.Progress,
-		ExtraArgs: map[string][]string{cluster.Etcd: {"--quota-backend-bytes=" + strconv.Itoa(8<<30)}},
+		ExtraArgs: map[string][]string{
+			cluster.Etcd:      {"--quota-backend-bytes=" + strconv.Itoa(8<<30)},
+			cluster.APIServer: {"--profiling=true"}, // for rest
+		},
 	})
 	if err != nil {
 		return s, err
