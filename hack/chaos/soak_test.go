@@ -19,6 +19,11 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
 )
 
+// leastAnswered is how many of the pods that run an answer must have in a soak, in
+// percent. Some have come just now, and of some the kubelet has failed for longer than
+// the staleness bound.
+const leastAnswered = 80
+
 // trySoak is churn of everything at once for a long time, in which what the
 // server holds must stay flat.
 func trySoak(x *trial) {
@@ -50,12 +55,18 @@ func trySoak(x *trial) {
 	x.wait(max(75*time.Second, lasts/10))
 	var moments []time.Duration
 	var stats []rig.Stats
+	answered := Series{Name: "running pods that an answer has, %"}
 	for begun := time.Now(); time.Since(begun) < lasts && x.Context().Err() == nil; x.wait(max(time.Second, lasts/240)) {
 		now, err := server.Stats(x.Context())
 		if err != nil {
 			x.Fatal(err)
 		}
+		pods, err := server.Pods(x.Context())
+		if err != nil {
+			x.Fatal(err)
+		}
 		moments, stats = append(moments, time.Since(begun)), append(stats, now)
+		answered.Values = append(answered.Values, 100*float64(len(pods))/float64(w.RunningPods()))
 	}
 	stop()
 	group.Wait()
@@ -85,6 +96,10 @@ func trySoak(x *trial) {
 		}
 		drawn = append(drawn, line)
 	}
+	answered.Note = fmt.Sprintf("median %.4g, least %.4g; at least (dashed) %d", median(answered.Values), slices.Min(answered.Values), leastAnswered)
+	answered.Limit = leastAnswered
+	x.figure(soakID, injected, answered.Name+", least", fmt.Sprintf("%.4g (median: %.4g)", slices.Min(answered.Values), median(answered.Values)), leastAnswered, slices.Min(answered.Values) >= leastAnswered)
+	drawn = append(drawn, answered)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x.none(soakID, injected, "requests that failed", &s.failures, s.requests)

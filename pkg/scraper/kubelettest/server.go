@@ -64,7 +64,7 @@ type Kubelet struct {
 }
 
 // Start starts a kubelet at host, an IP address of the loopback range, or any
-// name in a Network; empty is 127.0.0.1. Its certificate is for host, unless
+// name in a Network; empty is 127.0.0.1. Its certificate is for host and a day, unless
 // SetCertificate says otherwise.
 func (s *Server) Start(name, host string) *Kubelet {
 	s.t.Helper()
@@ -76,7 +76,7 @@ func (s *Server) Start(name, host string) *Kubelet {
 	k.mu.answered = map[string]time.Time{}
 	k.mu.conns = map[net.Conn]struct{}{}
 	if s.options.Authority != nil {
-		k.mu.cert = s.options.Authority.Serving(s.t, time.Hour, host)
+		k.mu.cert = s.options.Authority.Serving(s.t, 24*time.Hour, host)
 	}
 	k.Resume()
 	s.t.Cleanup(k.Stop)
