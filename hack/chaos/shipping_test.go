@@ -236,7 +236,11 @@ func tryFullDisk(x *trial) {
 	go sayMuch(speaking, w)
 	truth := truthOf(w.Nodes()...)
 	pid := server.Pid()
-	x.wait(25 * time.Second)
+	// Pods that are this young have usage when their kubelet has refreshed it.
+	x.until(time.Minute, func() bool {
+		pods, err := server.Pods(x.Context())
+		return err == nil && len(pods) == len(truth.pods)
+	})
 	state := func() sinkState { return sinkOf(x, server, "sink") }
 	// meanwhile is a wait during which the API is looked at once a second.
 	looked := time.Now()
