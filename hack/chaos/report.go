@@ -116,7 +116,8 @@ func Requirements() string {
 
 What the server must stand, and what shows that it does. R is the resolution, 15 s
 unless a row says otherwise. Short tests are part of ` + "`make test`" + `; ` + "`make chaos`" + ` tries the
-rows marked *long* at full size on a real control plane, and writes a report.
+rows marked *long* at full size on a real control plane, and writes a report: this is
+[the last one that was kept](chaos/2026-11-22/report.md).
 
 This page is written from the table in [hack/chaos](../hack/chaos); a test there
 keeps it and the names of the tests true.

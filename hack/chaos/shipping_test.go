@@ -287,7 +287,7 @@ func tryFullDisk(x *trial) {
 	}
 
 	x.figure("F17", injected, "delivered before", first > 0, true, first > 0)
-	x.figure("F17", injected, "the oldest dropped and counted", fmt.Sprintf("%d samples, %s", during.Dropped["queue_full"], during.Fault), "some", full > 0)
+	x.figure("F17", injected, "the oldest dropped and counted", fmt.Sprintf("%d samples, %s", during.Dropped["queue_full"], strings.ReplaceAll(during.Fault, disk, "DIR")), "some", full > 0)
 	x.figure("F17", injected, "newest samples delivered after the receiver was back, with a full disk", shipping.Round(100*time.Millisecond), time.Minute, shipping > 0 && faulty)
 	x.figure("F17", injected, "on the disk again after there was room", back.Round(100*time.Millisecond), 10*time.Second, back > 0 && back <= 10*time.Second)
 	least, greatest := before.Accepted-before.losses(), after.Accepted-after.losses()
