@@ -4,13 +4,9 @@
 package main
 
 import (
-	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -21,13 +17,15 @@ import (
 	"k8s.io/client-go/rest"
 	certutil "k8s.io/client-go/util/cert"
 	"k8s.io/client-go/util/keyutil"
+
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/api/servingca"
 )
 
 // The library makes four RSA keys at every start, a CA's and a server's for clients
-// and again for the process itself: a fifth of a second of CPU time on average, and at times
-// several times that, before anything else is done. Ours are ECDSA keys, a millisecond
-// altogether (BenchmarkSelfSign); all else about the certificates is as the library has
-// it.
+// and again for the process itself: a fifth of a second of CPU time on average, and at
+// times several times that, before anything else is done. Ours are ECDSA keys, a
+// millisecond altogether (BenchmarkSelfSign); all else about the certificates is as the
+// library has it.
 
 // Lifetimes of certificates, and how far they are backdated for clocks that are
 // behind. Nobody renews them but a restart.
@@ -40,34 +38,18 @@ const (
 // selfSign makes a CA that is used once, and a serving certificate for the names with
 // its key. certPEM has both certificates, that of the server first.
 func selfSign(now time.Time, lifetime time.Duration, names []string, addresses []net.IP) (certPEM, keyPEM []byte, err error) {
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make the key of a CA: %w", err)
-	}
-	ca := &x509.Certificate{
+	ca, caKey, err := servingca.Sign(&x509.Certificate{
 		Subject:               pkix.Name{CommonName: fmt.Sprintf("%s-ca@%d", names[0], now.Unix())},
 		NotBefore:             now.Add(-backdated),
 		NotAfter:              now.Add(lifetime),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
-	}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	}, nil, nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a CA: %w", err)
 	}
-	if ca, err = x509.ParseCertificate(caDER); err != nil {
-		return nil, nil, fmt.Errorf("make a CA: %w", err)
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make the key of a serving certificate: %w", err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return nil, nil, fmt.Errorf("encode the key of a serving certificate: %w", err)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+	cert, key, err := servingca.Sign(&x509.Certificate{
 		Subject:               pkix.Name{CommonName: fmt.Sprintf("%s@%d", names[0], now.Unix())},
 		DNSNames:              names,
 		IPAddresses:           addresses,
@@ -76,25 +58,28 @@ func selfSign(now time.Time, lifetime time.Duration, names []string, addresses [
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
-	}, ca, key.Public(), caKey)
+	}, ca, caKey)
 	if err != nil {
-		return nil, nil, fmt.Errorf("sign a serving certificate: %w", err)
+		return nil, nil, fmt.Errorf("make a serving certificate: %w", err)
 	}
-	var certs bytes.Buffer
-	for _, der := range [][]byte{der, caDER} {
-		if err := pem.Encode(&certs, &pem.Block{Type: certutil.CertificateBlockType, Bytes: der}); err != nil {
-			return nil, nil, fmt.Errorf("encode a serving certificate: %w", err)
-		}
+	if certPEM, err = certutil.EncodeCertificates(cert, ca); err != nil {
+		return nil, nil, fmt.Errorf("encode a serving certificate: %w", err)
 	}
-	return certs.Bytes(), pem.EncodeToMemory(&pem.Block{Type: keyutil.ECPrivateKeyBlockType, Bytes: keyDER}), nil
+	if keyPEM, err = keyutil.MarshalPrivateKeyToPEM(key); err != nil {
+		return nil, nil, fmt.Errorf("encode the key of a serving certificate: %w", err)
+	}
+	return certPEM, keyPEM, nil
 }
 
 // provideCertificate sees to it that there is a serving certificate: that of the
 // flags, that which --cert-dir has, or a new one, kept there.
 func (o *options) provideCertificate(now time.Time) error {
-	names, addresses := []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}
 	cert := &o.serving.ServerCert
-	given := cert.GeneratedCert != nil || cert.CertKey.CertFile != "" || cert.CertKey.KeyFile != ""
+	if cert.GeneratedCert != nil {
+		return nil
+	}
+	names, addresses := []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}
+	given := cert.CertKey.CertFile != "" || cert.CertKey.KeyFile != ""
 	serves := o.serving.BindPort != 0 || o.serving.Listener != nil
 	// Who chooses cipher suites may have chosen none with which a client of TLS 1.2
 	// takes an ECDSA key.
@@ -120,9 +105,6 @@ func (o *options) provideCertificate(now time.Time) error {
 				return fmt.Errorf("keep the serving certificate's key in --cert-dir: %w", err)
 			}
 		}
-	}
-	if cert.GeneratedCert != nil {
-		return nil
 	}
 	if err := o.serving.MaybeDefaultWithSelfSignedCerts(names[0], nil, addresses); err != nil {
 		return fmt.Errorf("make a serving certificate in --cert-dir: %w", err)

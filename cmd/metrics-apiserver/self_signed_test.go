@@ -106,14 +106,11 @@ func TestProvideCertificate(t *testing.T) {
 
 	dir = t.TempDir()
 	provide(t, dir, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
-	if _, ok := leaf(t, first(read(t, dir)), second(read(t, dir)), "localhost").PublicKey.(*rsa.PublicKey); !ok {
+	cert, key = read(t, dir)
+	if _, ok := leaf(t, cert, key, "localhost").PublicKey.(*rsa.PublicKey); !ok {
 		t.Error("the key is not an RSA key although cipher suites are chosen")
 	}
 }
-
-func first[A, B any](a A, _ B) A { return a }
-
-func second[A, B any](_ A, b B) B { return b }
 
 // BenchmarkSelfSign is a CA and a certificate, ours and the library's.
 func BenchmarkSelfSign(b *testing.B) {

@@ -35,11 +35,7 @@ type authority struct {
 
 // newAuthority makes a CA with a key of its own, valid from now on.
 func newAuthority(now time.Time) (*authority, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("make the key of a CA: %w", err)
-	}
-	template := &x509.Certificate{
+	cert, key, err := Sign(&x509.Certificate{
 		// A name of its own lets a verifier tell the CAs of one bundle apart.
 		Subject:               pkix.Name{CommonName: "metrics-apiserver serving CA " + rand.Text()[:8]},
 		NotBefore:             now.Add(-backdate),
@@ -48,12 +44,7 @@ func newAuthority(now time.Time) (*authority, error) {
 		BasicConstraintsValid: true,
 		MaxPathLenZero:        true,
 		KeyUsage:              x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return nil, fmt.Errorf("make a CA: %w", err)
-	}
-	cert, err := x509.ParseCertificate(der)
+	}, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("make a CA: %w", err)
 	}
@@ -63,10 +54,6 @@ func newAuthority(now time.Time) (*authority, error) {
 // issue makes a serving certificate and its key, in PEM, for the names. It ends
 // with the CA at the latest.
 func (a *authority) issue(now time.Time, names []string) (cert *x509.Certificate, certPEM, keyPEM []byte, err error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("make the key of a serving certificate: %w", err)
-	}
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: names[0]},
 		DNSNames:    names,
@@ -79,17 +66,35 @@ func (a *authority) issue(now time.Time, names []string) (cert *x509.Certificate
 	if template.NotAfter.After(a.cert.NotAfter) {
 		template.NotAfter = a.cert.NotAfter
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
+	cert, key, err := Sign(template, a.cert, a.key)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("sign a serving certificate: %w", err)
-	}
-	if cert, err = x509.ParseCertificate(der); err != nil {
-		return nil, nil, nil, fmt.Errorf("sign a serving certificate: %w", err)
+		return nil, nil, nil, fmt.Errorf("make a serving certificate: %w", err)
 	}
 	if keyPEM, err = encodeKey(key); err != nil {
 		return nil, nil, nil, err
 	}
 	return cert, encodeCertificates(cert), keyPEM, nil
+}
+
+// Sign makes an ECDSA key and a certificate for it of what the template says, signed by
+// a CA and its key, or by itself where there is none. It is safe for concurrent use.
+func Sign(template, ca *x509.Certificate, caKey crypto.Signer) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a key: %w", err)
+	}
+	if ca == nil {
+		ca, caKey = template, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, ca, key.Public(), caKey)
+	if err != nil {
+		return nil, nil, fmt.Errorf("sign: %w", err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read what was signed: %w", err)
+	}
+	return cert, key, nil
 }
 
 // equal says whether two CAs, each of which may be nil, are the same.
