@@ -176,16 +176,11 @@ func (s *pruningSerializer) prune(dst, data []byte) ([]byte, bool) {
 	dst = append(dst, prefix...)
 	var kept *message
 	for len(envelope) > 0 {
-		number, kind, tag := protowire.ConsumeTag(envelope)
-		if tag < 0 {
+		number, content, size := bytesField(envelope)
+		if size < 0 {
 			return dst, false
 		}
-		size := protowire.ConsumeFieldValue(number, kind, envelope[tag:])
-		if size < 0 || kind != protowire.BytesType {
-			return dst, false
-		}
-		whole := envelope[:tag+size]
-		content, _ := protowire.ConsumeBytes(whole[tag:])
+		whole := envelope[:size]
 		switch number {
 		case unknownType:
 			kept = s.kinds[kindOf(content)]
@@ -195,15 +190,29 @@ func (s *pruningSerializer) prune(dst, data []byte) ([]byte, bool) {
 				return dst, false
 			}
 			var err error
-			if dst, err = appendNested(append(dst, whole[:tag]...), content, kept); err != nil {
+			if dst, err = appendNested(protowire.AppendTag(dst, unknownRaw, protowire.BytesType), content, kept); err != nil {
 				return dst, false
 			}
 		default:
 			dst = append(dst, whole...)
 		}
-		envelope = envelope[tag+size:]
+		envelope = envelope[size:]
 	}
 	return dst, true
+}
+
+// bytesField is the first field of data, which must be of bytes, and the size of the
+// whole field; negative where it is not.
+func bytesField(data []byte) (number protowire.Number, content []byte, size int) {
+	number, kind, tag := protowire.ConsumeTag(data)
+	if tag < 0 || kind != protowire.BytesType {
+		return 0, nil, -1
+	}
+	content, size = protowire.ConsumeBytes(data[tag:])
+	if size < 0 {
+		return 0, nil, -1
+	}
+	return number, content, tag + size
 }
 
 // kindOf is the kind in a runtime.TypeMeta; "" is none. All kinds that are pruned

@@ -78,17 +78,3 @@ func (s *pruningStream) prune(b *eventBuffers, data []byte) bool {
 	}
 	return true
 }
-
-// bytesField is the first field of data, which must be of bytes, and the size of the
-// whole field; negative where it is not.
-func bytesField(data []byte) (number protowire.Number, content []byte, size int) {
-	number, kind, tag := protowire.ConsumeTag(data)
-	if tag < 0 || kind != protowire.BytesType {
-		return 0, nil, -1
-	}
-	content, size = protowire.ConsumeBytes(data[tag:])
-	if size < 0 {
-		return 0, nil, -1
-	}
-	return number, content, tag + size
-}
