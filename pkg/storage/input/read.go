@@ -47,18 +47,10 @@ func (s *Store) find(q *storage.PodQuery, id ID, recent *Recent) (*state, int, s
 	if s.table[id].Level == OfNode {
 		return nil, 0, storage.NotGiven
 	}
-	if recent != nil {
-		return recent.find(s, q, id)
+	if recent == nil {
+		recent = &Recent{}
 	}
-	state := s.load(q.Node, id)
-	if state == nil {
-		return nil, 0, storage.NotCollected
-	}
-	p, ok := state.layout.Find(q.Namespace, q.Name)
-	if !ok {
-		return nil, 0, storage.NotReported
-	}
-	return state, p, storage.Present
+	return recent.find(s, q, id)
 }
 
 // pod is an input of pod p of a state.
