@@ -4,7 +4,6 @@
 package sinks
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -74,38 +73,27 @@ func TestMarkWhileReplaced(t *testing.T) {
 			}
 		}
 		apply("")
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- set.Run(ctx) }()
+		stop := runSet(t, set)
 		r := newReader(set)
-		scrape := func(n int) {
-			for range n {
-				r.scrape()
-				time.Sleep(3 * time.Second)
-			}
-		}
 		delivered := func() storage.Millis {
 			return readHandover(set.Mark(), 15*time.Second).of("a").Mark.Delivered
 		}
-		scrape(10)
+		r.scrapes(10)
 		db.down.Store(true)
-		scrape(2)
+		r.scrapes(2)
 		apply(", queue_config: {max_shards: 3}")
 		for range 3 {
-			scrape(1)
+			r.scrapes(1)
 			if at, n := delivered(), len(db.times["/a"]); int64(at) >= r.said[n] {
 				t.Errorf("delivered is said to be up to %v, where what was asked for at %v is not", at.Time(), storage.Millis(r.said[n]).Time())
 			}
 		}
 		db.down.Store(false)
-		scrape(10)
+		r.scrapes(10)
 		if at := delivered(); int64(at) < r.said[len(r.said)-4] {
 			t.Errorf("delivered is said to be up to %v", at.Time())
 		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		stop()
 	})
 }
 

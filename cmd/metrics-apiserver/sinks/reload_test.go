@@ -98,6 +98,28 @@ func (r *reader) scrape() {
 	}
 }
 
+// runSet runs a set until stop, which waits for its end.
+func runSet(t *testing.T, set *Set) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- set.Run(ctx) }()
+	return func() {
+		t.Helper()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// scrapes reads the node n times, every 3 s.
+func (r *reader) scrapes(n int) {
+	for range n {
+		r.scrape()
+		time.Sleep(3 * time.Second)
+	}
+}
+
 // TestReload adds, removes and changes sinks while nodes are read: a sink that did
 // not change is the same one, and of one that did nothing is missing or out of
 // order.
@@ -120,42 +142,31 @@ func TestReload(t *testing.T) {
 				}
 			}
 			apply(kept + changing(""))
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan error, 1)
-			go func() { done <- set.Run(ctx) }()
+			stop := runSet(t, set)
 			r := newReader(set)
-			scrape := func(n int) {
-				for range n {
-					r.scrape()
-					time.Sleep(3 * time.Second)
-				}
-			}
-			scrape(10)
+			r.scrapes(10)
 			first := set.mu.members[0].sink
 			apply(changing(", queue_config: {max_shards: 3}") + kept)
 			if set.mu.members[1].sink != first || set.mu.members[0].name != "changed" {
 				t.Error("a sink that did not change was made again")
 			}
-			scrape(10)
+			r.scrapes(10)
 			// One follows the other while the receiver is away, and what is left is
 			// more than there is time for.
 			db.down.Store(true)
-			scrape(3)
+			r.scrapes(3)
 			apply(kept + changing("") + "- {url: 'http://r/new', protobuf_message: prometheus.WriteRequest}\n")
 			added := len(r.said)
-			scrape(2)
+			r.scrapes(2)
 			if queue != "" {
 				time.Sleep(20 * time.Second)
 			}
 			db.down.Store(false)
-			scrape(10)
+			r.scrapes(10)
 			apply(changing("") + "- {url: 'http://r/new', protobuf_message: prometheus.WriteRequest, name: remote-write-3}\n")
 			removed := len(r.said)
-			scrape(5)
-			cancel()
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
+			r.scrapes(5)
+			stop()
 			if got := db.times["/changed"]; !slices.Equal(got, r.said) {
 				t.Errorf("the sink that changed: %v, want %v", got, r.said)
 			}
@@ -183,15 +194,7 @@ func TestSetRoles(t *testing.T) {
 			if err := sets[i].Apply(nodes(t, "- {url: 'http://r/a', name: a, protobuf_message: prometheus.WriteRequest}"), nil); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan error, 1)
-			go func() { done <- sets[i].Run(ctx) }()
-			stops[i] = func() {
-				cancel()
-				if err := <-done; err != nil {
-					t.Error(err)
-				}
-			}
+			stops[i] = runSet(t, sets[i])
 		}
 		readers := []*reader{newReader(sets[0]), newReader(sets[1])}
 		scrape := func(i int) {
@@ -241,18 +244,13 @@ func TestRulesSource(t *testing.T) {
 		if c := set.Consumers(); c[0].Sources() != series.SourceSetOf(series.Resource) || c[1].Sources() != series.SourceSetOf(series.Resource) || !set.WantsRules() {
 			t.Errorf("kubelets are asked for %v and %v", c[0].Sources(), c[1].Sources())
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- set.Run(ctx) }()
+		stop := runSet(t, set)
 		r := &reader{receivers: set.RuleReceivers(), handles: make([]series.Handle, 2), opened: make([]uint64, 2)}
 		r.scrape()
 		time.Sleep(15 * time.Second)
 		r.scrape()
 		time.Sleep(time.Second)
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		stop()
 		if got := db.times["/rules"]; !slices.Equal(got, r.said) || len(db.times) != 1 {
 			t.Errorf("shipped %v, want %v", db.times, r.said)
 		}
