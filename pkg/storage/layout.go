@@ -67,6 +67,47 @@ func NewLayout(keys []ContainerKey) (layout *Layout, rows []int32) {
 	return layout, rows
 }
 
+// Edited is the layout of those rows of l, which may be nil, that keep says true of, and
+// of the keys in added, which are sorted, distinct and not in l. rows, which is as long
+// as both together, gets the new row of each row of l, -1 where it is left out, and
+// behind those the rows of the added keys. Of many pods few come or go at a time, and
+// so nothing is sorted; the strings are those of l and added.
+func (l *Layout) Edited(keep func(row int32) bool, added []ContainerKey, rows []int32) *Layout {
+	if l == nil {
+		l = &Layout{}
+	}
+	containers, pods := len(added), len(l.Pods)
+	for row := range l.Containers {
+		if keep(int32(row)) {
+			containers++
+		}
+	}
+	for i := range added {
+		if i == 0 || added[i].Pod != added[i-1].Pod || added[i].Namespace != added[i-1].Namespace {
+			pods++
+		}
+	}
+	edited := &Layout{Pods: make([]PodRows, 0, pods), Containers: make([]string, 0, containers)}
+	next := 0 // of added
+	for p := range l.Pods {
+		pod := &l.Pods[p]
+		for row := pod.First; row < pod.End; row++ {
+			key := ContainerKey{Namespace: pod.Namespace, Pod: pod.Name, Container: l.Containers[row]}
+			for next < len(added) && added[next].Compare(key) < 0 {
+				rows[len(l.Containers)+next] = edited.append(added[next])
+				next++
+			}
+			if rows[row] = -1; keep(row) {
+				rows[row] = edited.append(key)
+			}
+		}
+	}
+	for ; next < len(added); next++ {
+		rows[len(l.Containers)+next] = edited.append(added[next])
+	}
+	return edited
+}
+
 // append adds key behind all rows and returns its row; key must be greater than
 // every key already there.
 func (l *Layout) append(key ContainerKey) int32 {

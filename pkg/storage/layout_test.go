@@ -70,6 +70,53 @@ func TestNewLayout(t *testing.T) {
 	}
 }
 
+// TestEdited holds edits against layouts that are made anew.
+func TestEdited(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	name := func() string { return strconv.Itoa(random.IntN(6)) }
+	var layout *storage.Layout
+	var held []storage.ContainerKey // by row
+	for range 500 {
+		var kept, added []storage.ContainerKey
+		keep := make([]bool, len(held))
+		for i, key := range held {
+			if keep[i] = random.IntN(4) > 0; keep[i] {
+				kept = append(kept, key)
+			}
+		}
+		for range random.IntN(5) {
+			key := storage.ContainerKey{Namespace: name(), Pod: name(), Container: name()}
+			if !slices.Contains(held, key) && !slices.Contains(added, key) {
+				added = append(added, key)
+			}
+		}
+		slices.SortFunc(added, storage.ContainerKey.Compare)
+		rows := make([]int32, len(held)+len(added))
+		next := layout.Edited(func(row int32) bool { return keep[row] }, added, rows)
+		checkLayout(t, next)
+		want, _ := storage.NewLayout(slices.Concat(kept, added))
+		if !slices.Equal(next.Pods, want.Pods) || !slices.Equal(next.Containers, want.Containers) {
+			t.Fatalf("%v %v, want %v %v", next.Pods, next.Containers, want.Pods, want.Containers)
+		}
+		byRow := make([]storage.ContainerKey, len(next.Containers))
+		for _, p := range next.Pods {
+			for row := p.First; row < p.End; row++ {
+				byRow[row] = storage.ContainerKey{Namespace: p.Namespace, Pod: p.Name, Container: next.Containers[row]}
+			}
+		}
+		for i, key := range slices.Concat(held, added) {
+			if i < len(held) && !keep[i] {
+				if rows[i] != -1 {
+					t.Fatalf("row %d was left out, and is %d", i, rows[i])
+				}
+			} else if byRow[rows[i]] != key {
+				t.Fatalf("%v is said to be at %d, where %v is", key, rows[i], byRow[rows[i]])
+			}
+		}
+		layout, held = next, byRow
+	}
+}
+
 // TestFind holds the search against looking at all pods.
 func TestFind(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))

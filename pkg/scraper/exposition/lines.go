@@ -40,6 +40,17 @@ func (l *Lines) Next() (line []byte, ok bool) {
 	return nil, false
 }
 
+// Rest is the body from where the next line begins. Who knows how long that is, and that
+// it is neither blank nor a comment, passes it.
+func (l *Lines) Rest() []byte { return l.body[l.next:] }
+
+// Pass goes over a line of that size, its line feed included, as Next would.
+func (l *Lines) Pass(size int) {
+	l.number++
+	l.start = l.next
+	l.next += size
+}
+
 // Truncated says, after Next said that there are no more lines, that the body
 // goes on without a line feed behind the last of them. That rest, be it a
 // comment, is not a line and is never returned.

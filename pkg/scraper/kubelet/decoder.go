@@ -84,7 +84,7 @@ func (d *Decoder) Resource(body []byte, sent storage.Millis, batch *storage.Batc
 		sent:    sent,
 		lines:   exposition.NewLines(body),
 		series:  &d.scratch.series,
-		plan:    plan{seed: d.seed, steps: d.steps},
+		plan:    plan{seed: d.seed, steps: d.steps, next: d.scratch.next},
 		slots:   newSlots(d.layout, d.scratch.samples, d.scratch.marks),
 		node:    newSlots(nil, d.node[:], d.nodeMark[:]),
 	}
@@ -99,18 +99,18 @@ func (d *Decoder) Resource(body []byte, sent storage.Millis, batch *storage.Batc
 
 	r.slots.settle(sent)
 	r.node.settle(sent)
-	layout, samples, rows := r.slots.finish()
-	steps, changed := r.plan.finish()
-	if rows != nil {
+	samples, steps := r.slots.samples, d.steps
+	if next, changed := r.plan.finish(); changed {
+		d.scratch.next, steps = next, keptSteps(d.steps, next)
+	}
+	if r.slots.changed() {
+		d.layout, d.scratch.rows = r.slots.finish(d.scratch.rows)
+		samples = d.scratch.move(samples, d.listed())
 		for i := range steps {
-			steps[i].slot = rows[steps[i].slot]
+			steps[i].slot = d.scratch.rows[steps[i].slot]
 		}
-		d.layout = layout
 	}
-	d.scratch.samples, d.scratch.marks = samples, r.slots.marks
-	if changed {
-		d.steps = steps
-	}
+	d.scratch.samples, d.scratch.marks, d.steps = samples, r.slots.marks, steps
 	batch.Usage, batch.Layout, batch.Samples = r.node.samples[0], d.layout, samples
 	batch.Estimates, batch.UsageEstimate = nil, 0
 	return r.stats, nil

@@ -38,13 +38,14 @@ type plan struct {
 	steps []step // Those of the previous answer; read only.
 	at    int    // The next of them.
 
-	// next is the plan so far, once diverged is set; until then it is
-	// steps[:at].
+	// next is the plan so far, once diverged is set; until then the plan is
+	// steps[:at], and next memory without meaning.
 	next     []step
 	diverged bool
 }
 
-// match is the step that line belongs to, if it is the expected one.
+// match is the step that a line belongs to, if it is the expected one. There may be more
+// than the line.
 func (p *plan) match(line []byte) (step, bool) {
 	if p.at == len(p.steps) {
 		return step{}, false
@@ -84,20 +85,29 @@ func (p *plan) drop() {
 	p.at++
 }
 
-// finish is the plan for the next answer, and whether it is a new one.
+// finish is the plan for the next answer, and whether it is another one, which then
+// is in the memory of next.
 func (p *plan) finish() (steps []step, changed bool) {
 	if p.at < len(p.steps) {
 		p.diverge()
 	}
 	if p.diverged {
-		return slices.Clone(p.next), true // A copy, because it is kept and next has room to spare.
+		return p.next, true
 	}
 	return p.steps, false
+}
+
+// keptSteps is next in the memory of steps where it fits closely, else in its own.
+func keptSteps(steps, next []step) []step {
+	if spare := cap(steps) - len(next); spare < 0 || spare > maxSkip {
+		return slices.Clone(next)
+	}
+	return append(steps[:0], next...)
 }
 
 func (p *plan) diverge() {
 	if !p.diverged {
 		p.diverged = true
-		p.next = append(make([]step, 0, len(p.steps)+maxSkip), p.steps[:p.at]...)
+		p.next = append(p.next[:0], p.steps[:p.at]...)
 	}
 }

@@ -365,6 +365,34 @@ func BenchmarkResource(b *testing.B) {
 	}
 }
 
+// BenchmarkResourceChurn reads answers of 30 pods of two containers, one of which is
+// another pod each time.
+func BenchmarkResourceChurn(b *testing.B) {
+	const answers, pods = 64, 30
+	var bodies [answers][]byte
+	for i := range bodies {
+		for _, family := range []string{"cpu_usage_seconds_total", "memory_working_set_bytes", "start_time_seconds", "swap_usage_bytes"} {
+			for _, container := range []string{"app", "proxy"} {
+				for pod := range pods {
+					generation := 0
+					if pod == 7 {
+						generation = i
+					}
+					bodies[i] = fmt.Appendf(bodies[i], "container_%s{container=%q,namespace=\"team-%d\",pod=\"web-6c7f9d5b8-%d-%d\"} 1795221793 1795221793277\n", family, container, pod/10, pod, generation)
+				}
+			}
+		}
+	}
+	decoder := NewDecoder(Options{})
+	var batch storage.Batch
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := decoder.Resource(bodies[i%answers], 7, &batch); err != nil || len(batch.Samples) != 2*pods {
+			b.Fatal(err, len(batch.Samples))
+		}
+	}
+}
+
 // BenchmarkSummary reads the summary of the same moment.
 func BenchmarkSummary(b *testing.B) {
 	decoder := NewDecoder(Options{})

@@ -22,6 +22,12 @@ type scratch struct {
 	samples []storage.Sample
 	marks   []mark
 	series  exposition.Series
+
+	// What an answer takes that is not like the one before: other, the memory that
+	// samples move to, rows, where they move, and next, the plan.
+	other []storage.Sample
+	rows  []int32
+	next  []step
 }
 
 // maxScratch is of how many containers the memory is kept: several times of what
@@ -39,9 +45,21 @@ func (s *Scratch) get() *scratch {
 }
 
 func (s *Scratch) put(memory *scratch) {
-	if s != nil && cap(memory.samples) <= maxScratch {
+	if s != nil && cap(memory.samples) <= maxScratch && cap(memory.other) <= maxScratch {
 		s.pool.Put(memory)
 	}
+}
+
+// move puts samples where rows says, as they are n rows then.
+func (s *scratch) move(samples []storage.Sample, n int) []storage.Sample {
+	moved := slices.Grow(s.other[:0], n)[:n]
+	for slot, row := range s.rows {
+		if row >= 0 {
+			moved[row] = samples[slot]
+		}
+	}
+	s.other = samples
+	return moved
 }
 
 // resize makes room for n samples, whose values are of no meaning.

@@ -30,8 +30,8 @@ type slots struct {
 	// listed is how many slots have been seen.
 	listed int
 
-	// added are the names of the new slots, index finds them, strings are the
-	// strings in them; index and strings are nil until the first.
+	// added are the names of the new slots. Where there are more than fewAdded, index
+	// finds them and strings are the strings in them; both are nil until then.
 	added   []storage.ContainerKey
 	index   map[string]int32
 	strings map[string]string
@@ -45,6 +45,9 @@ func newSlots(layout *storage.Layout, samples []storage.Sample, marks []mark) sl
 	clear(marks)
 	return slots{layout: layout, rows: len(samples), samples: samples, marks: marks}
 }
+
+// seen says whether a series of the kind k was noted.
+func (s *slots) seen(slot int32, k kind) bool { return s.marks[slot].seen&k.bit() != 0 }
 
 // see notes a series of the kind k and says whether it is the first.
 func (s *slots) see(slot int32, k kind) (first bool) {
@@ -90,27 +93,20 @@ func (s *slots) settle(sent storage.Millis) {
 	}
 }
 
+// fewAdded is how many new containers are looked through one by one. That is what
+// comes to a node at a time, but for the first answer, which has all of them.
+const fewAdded = 16
+
 // find is the slot of a container; it is made where there is none.
 func (s *slots) find(name containerName) int32 {
 	pod, row := findRow(s.layout, name)
 	if row >= 0 {
 		return row
 	}
-	// No byte of valid UTF-8 is 0xff, so that the parts cannot run together.
-	s.buffer = append(s.buffer[:0], name.namespace...)
-	s.buffer = append(s.buffer, 0xff)
-	s.buffer = append(s.buffer, name.pod...)
-	s.buffer = append(s.buffer, 0xff)
-	s.buffer = append(s.buffer, name.container...)
-	if slot, ok := s.index[string(s.buffer)]; ok {
+	if slot, ok := s.findAdded(name); ok {
 		return slot
 	}
-	if s.index == nil {
-		s.index = make(map[string]int32)
-		s.strings = make(map[string]string)
-	}
 	slot := int32(len(s.samples))
-	s.index[string(s.buffer)] = slot
 	key := storage.ContainerKey{Container: s.string(name.container)}
 	if pod != nil {
 		key.Namespace, key.Pod = pod.Namespace, pod.Name
@@ -120,11 +116,65 @@ func (s *slots) find(name containerName) int32 {
 	s.added = append(s.added, key)
 	s.samples = append(s.samples, storage.Sample{})
 	s.marks = append(s.marks, mark{})
+	switch {
+	case s.index != nil:
+		s.index[string(s.buffer)] = slot
+	case len(s.added) > fewAdded:
+		s.buildIndex()
+	}
 	return slot
 }
 
-// string is b as a string, the same one for the same bytes.
+// findAdded is the slot of a new container. Where there is an index, buffer is the
+// container's key in it afterwards.
+func (s *slots) findAdded(name containerName) (slot int32, ok bool) {
+	if s.index != nil {
+		s.buffer = appendKey(s.buffer[:0], name.namespace, name.pod, name.container)
+		slot, ok = s.index[string(s.buffer)]
+		return slot, ok
+	}
+	for i := range s.added {
+		key := &s.added[i]
+		if key.Pod == string(name.pod) && key.Container == string(name.container) && key.Namespace == string(name.namespace) {
+			return int32(s.rows + i), true
+		}
+	}
+	return 0, false
+}
+
+// buildIndex makes index and strings of what was added so far.
+func (s *slots) buildIndex() {
+	s.index, s.strings = make(map[string]int32), make(map[string]string)
+	for i := range s.added {
+		key := &s.added[i]
+		s.buffer = appendKey(s.buffer[:0], key.Namespace, key.Pod, key.Container)
+		s.index[string(s.buffer)] = int32(s.rows + i)
+		for _, part := range []string{key.Namespace, key.Pod, key.Container} {
+			s.strings[part] = part
+		}
+	}
+}
+
+// appendKey appends the three names so that they cannot run together: no byte of
+// valid UTF-8 is 0xff.
+func appendKey[T []byte | string](dst []byte, namespace, pod, container T) []byte {
+	dst = append(append(dst, namespace...), 0xff)
+	dst = append(append(dst, pod...), 0xff)
+	return append(dst, container...)
+}
+
+// string is b as a string, the same one for the same bytes in what was added.
 func (s *slots) string(b []byte) string {
+	if s.strings == nil {
+		for _, key := range slices.Backward(s.added) {
+			for _, known := range []string{key.Namespace, key.Pod, key.Container} {
+				if known == string(b) {
+					return known
+				}
+			}
+		}
+		return string(b)
+	}
 	if known, ok := s.strings[string(b)]; ok {
 		return known
 	}
@@ -133,40 +183,33 @@ func (s *slots) string(b []byte) string {
 	return fresh
 }
 
-// finish gives the layout of what was listed and the samples of its rows. Where
-// the containers are those of the previous answer, layout and samples are the
-// same as before and rows is nil; else rows has the row of each slot.
-func (s *slots) finish() (layout *storage.Layout, samples []storage.Sample, rows []int32) {
-	if len(s.added) == 0 && s.listed == s.rows {
-		return s.layout, s.samples, nil
-	}
-	keys := make([]storage.ContainerKey, 0, s.listed)
-	slotOf := make([]int32, 0, s.listed)
-	list := func(slot int32, key storage.ContainerKey) {
-		if s.marks[slot].seen != 0 {
-			keys = append(keys, key)
-			slotOf = append(slotOf, slot)
+// changed is whether the containers are not those of the previous answer.
+func (s *slots) changed() bool { return len(s.added) > 0 || s.listed != s.rows }
+
+// finish is the layout of what was listed, nil where that is nothing, and the row of
+// each slot, in the memory of rows where it fits.
+func (s *slots) finish(rows []int32) (*storage.Layout, []int32) {
+	rows = slices.Grow(rows[:0], len(s.samples))[:len(s.samples)]
+	if s.listed == 0 {
+		for i := range rows {
+			rows[i] = -1
 		}
+		return nil, rows
 	}
-	if s.layout != nil {
-		for _, pod := range s.layout.Pods {
-			for row := pod.First; row < pod.End; row++ {
-				list(row, storage.ContainerKey{Namespace: pod.Namespace, Pod: pod.Name, Container: s.layout.Containers[row]})
-			}
-		}
+	order := make([]int32, len(s.added))
+	for i := range order {
+		order[i] = int32(i)
 	}
-	for i, key := range s.added {
-		list(int32(s.rows+i), key)
+	slices.SortFunc(order, func(a, b int32) int { return s.added[a].Compare(s.added[b]) })
+	added := make([]storage.ContainerKey, len(order))
+	for i, slot := range order {
+		added[i] = s.added[slot]
 	}
-	rows = slices.Repeat([]int32{-1}, len(s.samples))
-	if len(keys) == 0 {
-		return nil, nil, rows
+	layout := s.layout.Edited(func(row int32) bool { return s.marks[row].seen != 0 }, added, rows)
+	// Added slots have come in another order.
+	of := slices.Clone(rows[s.rows:])
+	for i, slot := range order {
+		rows[s.rows+int(slot)] = of[i]
 	}
-	layout, rowOf := storage.NewLayout(keys)
-	samples = make([]storage.Sample, len(keys))
-	for i, slot := range slotOf {
-		rows[slot] = rowOf[i]
-		samples[rowOf[i]] = s.samples[slot]
-	}
-	return layout, samples, rows
+	return layout, rows
 }
