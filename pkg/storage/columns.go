@@ -45,9 +45,6 @@ func (k keptRow) listed() bool { return k.flags&rowListed != 0 }
 // rated is whether the row has what an answer takes.
 func (k *keptRow) rated() bool { return k.window > 0 && k.has&HasMemory != 0 }
 
-// newColumns has room for n rows.
-func newColumns(n int) columns { return columns{rows: make([]keptRow, 0, n)} }
-
 // at is row i.
 func (c *columns) at(i int32) usageRow {
 	k := &c.rows[i]
@@ -87,10 +84,11 @@ func kept(row *usageRow) keptRow {
 	return k
 }
 
-// advanced is the columns of the next state, by a batch that lists the same rows as
-// the one before. Rows that this had not listed stay as they are.
-func (c *columns) advanced(b *Batch, m *moment, refuse func(Refusal)) columns {
-	next := columns{rows: make([]keptRow, len(c.rows)), swap: slices.Clone(c.swap), ahead: slices.Clone(c.ahead)}
+// advanced is the columns of the next state, in the memory of as many rows, by a batch
+// that lists the same rows as the one before. Rows that this had not listed stay as they
+// are.
+func (c *columns) advanced(rows []keptRow, b *Batch, m *moment, refuse func(Refusal)) columns {
+	next := columns{rows: rows, swap: slices.Clone(c.swap), ahead: slices.Clone(c.ahead)}
 	copy(next.rows, c.rows)
 	listed := 0
 	for i := range next.rows {

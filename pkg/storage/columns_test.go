@@ -28,7 +28,7 @@ func TestAdvanced(t *testing.T) {
 		}
 		odd := func(p float64) bool { return r.Float64() < p }
 		rare := pick(r, 0, 0.02, 0.3) // how often something is out of the ordinary
-		old := newColumns(len(b.Samples))
+		old := columns{}
 		for i := range b.Samples {
 			held := Sample{Start: 400_000, Time: now - m.offset - 20_000, CPU: 1 << 40, Memory: 1 << 20, Has: HasCPU | HasMemory}
 			if odd(0.3) {
@@ -85,8 +85,8 @@ func TestAdvanced(t *testing.T) {
 		before := columns{rows: append([]keptRow(nil), old.rows...), swap: append([]uint64(nil), old.swap...), ahead: append([]Millis(nil), old.ahead...)}
 
 		var refused, wantRefused [Refusals]int
-		got := old.advanced(b, &m, func(r Refusal) { refused[r]++ })
-		want := newColumns(len(b.Samples))
+		got := old.advanced(make([]keptRow, len(old.rows)), b, &m, func(r Refusal) { refused[r]++ })
+		want := columns{}
 		for i := range b.Samples {
 			row := advance(old.at(int32(i)), true, b.Samples[i], b.estimate(i), m, func(r Refusal) { wantRefused[r]++ })
 			row.listed = true

@@ -33,15 +33,12 @@ type NodePlace struct{ slot atomic.Pointer[nodeSlot] }
 // posted.
 type PodPlace struct{ post post }
 
-// load is the state of a node, nil where there is none; place may be nil.
-func (s *Store) load(node string, place *NodePlace) *nodeState {
+// place is the place of a node, nil where there is none; place may be nil.
+func (s *Store) place(node string, place *NodePlace) *nodeSlot {
 	if place != nil {
-		if slot := place.slot.Load(); slot != nil && slot.store == s && slot.node == node {
-			// A place that was forgotten has no state, and another may be the
-			// node's now.
-			if state := slot.state.Load(); state != nil {
-				return state
-			}
+		// A place that was forgotten has no state, and another may be the node's now.
+		if slot := place.slot.Load(); slot != nil && slot.store == s && slot.node == node && slot.state.Load() != nil {
+			return slot
 		}
 	}
 	value, ok := s.nodes.Load(node)
@@ -52,7 +49,7 @@ func (s *Store) load(node string, place *NodePlace) *nodeState {
 	if place != nil {
 		place.slot.Store(slot)
 	}
-	return slot.state.Load()
+	return slot
 }
 
 // find is the index in layout.Pods of the pod that q asks for. The pod is at the

@@ -3,10 +3,13 @@
 
 package storage
 
-import "slices"
+import (
+	"runtime"
+	"slices"
+)
 
 // nodeState is all that is known of a node after one commit. It is immutable
-// once published.
+// once published, until it is retired.
 type nodeState struct {
 	slot *nodeSlot
 	// batchLayout is the layout of the newest batch: where the next batch has
@@ -37,8 +40,8 @@ type nodeState struct {
 	steady Millis
 }
 
-// nextState is the state after batch b; old is never written.
-func nextState(old *nodeState, b *Batch, o *Options, result *CommitResult) *nodeState {
+// nextState is the state after batch b, in memory of r; old is never written.
+func nextState(old *nodeState, b *Batch, o *Options, r *retired, result *CommitResult) *nodeState {
 	m := moment{
 		now:        b.Received,
 		offset:     b.Offset,
@@ -61,12 +64,20 @@ func nextState(old *nodeState, b *Batch, o *Options, result *CommitResult) *node
 	if batchLayout == nil {
 		batchLayout = &Layout{}
 	}
-	s := &nodeState{slot: old.slot, batchLayout: batchLayout, layout: batchLayout, offset: b.Offset, base: base, steady: m.steady}
+	same := old.batchLayout == batchLayout && (old.layout == batchLayout || old.lingersOn(&m))
+	var s *nodeState
+	if same {
+		s = r.take(len(old.columns.rows), len(old.answers))
+	} else {
+		s = r.take(old.mergedSize(batchLayout))
+	}
+	s.slot, s.batchLayout, s.layout = old.slot, batchLayout, batchLayout
+	s.offset, s.base, s.steady = b.Offset, base, m.steady
 	before := func(pod int) int { return pod }
-	if old.batchLayout == batchLayout && (old.layout == batchLayout || old.lingersOn(&m)) {
+	if same {
 		s.layout = old.layout
-		s.columns = old.columns.advanced(b, &m, refuse)
-		s.answers = make([]podAnswer, len(old.answers))
+		s.columns = old.columns.advanced(s.columns.rows, b, &m, refuse)
+		clear(s.answers)
 		s.known = old.known
 	} else {
 		before = s.merge(old, b, m, refuse)
@@ -115,7 +126,17 @@ func (s *nodeState) lingersOn(m *moment) bool {
 	return true
 }
 
-// merge fills layout, columns and answers, which are empty, from the old state
+// mergedSize is how many rows and pods a merge with that layout comes to, or somewhat
+// fewer: mostly one pod came and another lingers.
+func (s *nodeState) mergedSize(newer *Layout) (rows, pods int) {
+	older := s.layout
+	if older == nil {
+		older = &Layout{}
+	}
+	return max(len(older.Containers), len(newer.Containers)) + 2, max(len(older.Pods), len(newer.Pods)) + 1
+}
+
+// merge fills layout, columns and answers, whose memory there is, from the old state
 // and a batch whose layout is another. Both are sorted, so it is one pass. A row
 // or an answer that the batch does not list lingers to the staleness bound.
 // before is the index that a pod of the new layout had in the old one, or -1.
@@ -124,10 +145,9 @@ func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusa
 	if older == nil {
 		older = &Layout{}
 	}
-	// Mostly one pod came and another lingers.
-	pods, containers := max(len(older.Pods), len(newer.Pods))+1, max(len(older.Containers), len(newer.Containers))+2
-	merged := &Layout{Pods: make([]PodRows, 0, pods), Containers: make([]string, 0, containers)}
-	s.columns = newColumns(containers)
+	pods := len(s.answers)
+	merged := &Layout{Pods: make([]PodRows, 0, pods), Containers: make([]string, 0, len(s.columns.rows))}
+	s.columns.rows = s.columns.rows[:0]
 	was := make([]int32, 0, pods)
 
 	i, j := 0, 0 // pods of older and newer
@@ -165,7 +185,8 @@ func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusa
 	if len(merged.Containers) != len(newer.Containers) || len(merged.Pods) != len(newer.Pods) {
 		s.layout = merged
 	}
-	s.answers = make([]podAnswer, len(was))
+	s.answers = slices.Grow(s.answers[:0], len(was))[:len(was)]
+	clear(s.answers)
 	s.known = make([]KnownPod, len(was))
 	for p, at := range was {
 		if at >= 0 {
@@ -216,6 +237,7 @@ func (s *nodeState) mergePod(merged *Layout, old *nodeState, older *Layout, then
 // where the new one is beyond that bound already, as when a container that was
 // not waited for is waited for now and the node has long stopped refreshing it.
 func (s *nodeState) answer(old *nodeState, before func(pod int) int, o *Options, m moment) {
+	fetch(s.known)
 	for p := range s.layout.Pods {
 		pod := &s.layout.Pods[p]
 		names, rows := s.layout.Containers[pod.First:pod.End], s.columns.rows[pod.First:pod.End]
@@ -245,6 +267,22 @@ func (s *nodeState) answer(old *nodeState, before func(pod int) int, o *Options,
 			place.post.clear()
 		}
 	}
+}
+
+// fetch reads of what the cluster knows of pods what is about to be read and written, and
+// says nothing. Pods are scattered over all memory, and were last looked at a resolution
+// ago: here no read depends on another, so that a processor waits for many at once.
+func fetch(known []KnownPod) {
+	sum := uint64(0)
+	for _, pod := range known {
+		if pod == nil {
+			continue
+		}
+		if place := pod.Place(); place != nil {
+			sum += uint64(place.post.version.Load()) + place.post.numbers[2*maxPosted-1].Load()
+		}
+	}
+	runtime.KeepAlive(sum)
 }
 
 // place is where the answer of pod p is posted; nil is nowhere.

@@ -14,6 +14,7 @@ type Store struct {
 	options   Options
 	staleness Millis
 	nodes     sync.Map // node name → *nodeSlot
+	retired   retired
 }
 
 // nodeSlot is one node's place in the store.
@@ -25,8 +26,10 @@ type nodeSlot struct {
 	commit sync.Mutex
 	// forgotten, which commit guards, says that the store has let go of it.
 	forgotten bool
-	// state is nil before the first commit, and once it is forgotten.
-	state atomic.Pointer[nodeState]
+	// state is nil before the first commit, and once it is forgotten. It is read
+	// between enter and leave, which readers counts, or with commit locked.
+	state   atomic.Pointer[nodeState]
+	readers atomic.Int32
 }
 
 // New is an empty store.
@@ -57,7 +60,7 @@ func (s *Store) Commit(b *Batch) (CommitResult, error) {
 	if old == nil {
 		old = &nodeState{slot: slot, offset: b.Offset}
 	}
-	slot.state.Store(nextState(old, b, &s.options, &result))
+	slot.publish(nextState(old, b, &s.options, &s.retired, &result), &s.retired)
 	return result, nil
 }
 
@@ -114,7 +117,12 @@ func (s *Store) Pod(dst []ContainerUsage, q PodQuery, now Millis) (PodUsage, Abs
 	if usage, ok := s.posted(dst, &q, now); ok {
 		return usage, Present
 	}
-	state := s.load(q.Node, q.NodePlace)
+	slot := s.place(q.Node, q.NodePlace)
+	if slot == nil {
+		return PodUsage{}, NotScraped
+	}
+	defer slot.leave()
+	state := slot.enter()
 	if state == nil {
 		return PodUsage{}, NotScraped
 	}
@@ -146,7 +154,12 @@ func (s *Store) stale(t, now Millis) bool {
 
 // Node is the usage of a node at the moment now, or why there is none.
 func (s *Store) Node(name string, now Millis) (NodeUsage, Absence) {
-	state := s.load(name, nil)
+	slot := s.place(name, nil)
+	if slot == nil {
+		return NodeUsage{}, NotScraped
+	}
+	defer slot.leave()
+	state := slot.enter()
 	switch {
 	case state == nil:
 		return NodeUsage{}, NotScraped
@@ -161,17 +174,23 @@ func (s *Store) Node(name string, now Millis) (NodeUsage, Absence) {
 // Offset is what has to be added to times by a node's clock to make them ours, as
 // the node's newest answer has it; 0 where nothing is held of the node.
 func (s *Store) Offset(node string) Millis {
-	state := s.load(node, nil)
-	if state == nil {
+	slot := s.place(node, nil)
+	if slot == nil {
 		return 0
 	}
-	return state.offset
+	defer slot.leave()
+	if state := slot.enter(); state != nil {
+		return state.offset
+	}
+	return 0
 }
 
 // Points counts the nodes and containers that have a rate, stale ones included.
 func (s *Store) Points() (nodes, containers int) {
 	s.nodes.Range(func(_, value any) bool {
-		state := value.(*nodeSlot).state.Load()
+		slot := value.(*nodeSlot)
+		defer slot.leave()
+		state := slot.enter()
 		if state == nil {
 			return true
 		}
