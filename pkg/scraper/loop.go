@@ -207,13 +207,18 @@ func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) err
 	defer done()
 	defer func() { l.decoder.Release() }() // Of which a panic makes another.
 	var batch storage.Batch
-	answer, err := l.resource(ctx, begun, &batch, status)
+	query := l.resourceQuery()
+	answer, err := l.resource(ctx, begun, query, &batch, status)
 	if err != nil {
 		return err
 	}
 	result, err := l.commit(&batch)
-	if err == nil {
+	switch {
+	case err != nil:
+	case query == "":
 		l.give(ctx, series.Resource, answer)
+	default:
+		l.lookSeries(ctx) // Who wanted all of it may be told that it ends.
 	}
 	answer.Release()
 	if err != nil {
@@ -238,14 +243,25 @@ func (l *loop) attempt(ctx context.Context, begun time.Time, status *Status) err
 	return nil
 }
 
+// resourceQuery is what to ask of the resource metrics: what we read of them, or
+// nothing, which is everything, where a consumer wants their series or the kubelet
+// knows no better.
+func (l *loop) resourceQuery() string {
+	wanted := l.manager.demands.current.Load()
+	if !l.target.Load().Selects || wanted != nil && wanted.series().Has(series.Resource) {
+		return ""
+	}
+	return kubelet.ResourceQuery
+}
+
 // resource asks for the resource metrics and makes a batch of them. The answer
 // has to be released.
-func (l *loop) resource(ctx context.Context, begun time.Time, batch *storage.Batch, status *Status) (*nodeclient.Answer, error) {
+func (l *loop) resource(ctx context.Context, begun time.Time, query string, batch *storage.Batch, status *Status) (*nodeclient.Answer, error) {
 	target := l.target.Load()
 	if target.Problem != "" {
 		return nil, &nodeclient.Error{Reason: reasonTarget, Err: errors.New(target.Problem)}
 	}
-	answer, err := l.conn.Get(ctx, target.ResourcePath, "")
+	answer, err := l.conn.Get(ctx, target.ResourcePath, query)
 	if err != nil && nodeclient.ReasonOf(err) == nodeclient.ReasonCanceled {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/version"
 )
 
 // ResourcePathAnnotation on a Node replaces the path of its resource metrics,
@@ -79,6 +80,7 @@ func TargetOf(node *corev1.Node, options NodeOptions) Target {
 		}
 		target.ResourcePath = clean
 	}
+	target.Selects = target.ResourcePath == DefaultResourcePath && selects(node.Status.NodeInfo.KubeletVersion)
 	for _, t := range options.AddressTypes {
 		for _, address := range node.Status.Addresses {
 			if address.Type == t && isHost(address.Address) {
@@ -90,6 +92,13 @@ func TargetOf(node *corev1.Node, options NodeOptions) Target {
 		target.Problem = fmt.Sprintf("node has no address of the types %v", options.AddressTypes)
 	}
 	return target
+}
+
+// selects is whether a kubelet of that version knows kubelet.ResourceQuery; what is
+// no version does not. Whoever claims a version and does not know it gives everything.
+func selects(kubeletVersion string) bool {
+	v, err := version.ParseGeneric(kubeletVersion)
+	return err == nil && v.AtLeast(version.MajorMinor(1, 37))
 }
 
 // isHost says whether s can be dialed and written into a Host header: nodes

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
@@ -141,6 +142,55 @@ func TestTap(t *testing.T) {
 }
 
 // TestTapFailures holds that consumers hear of scrapes that fail.
+// TestSelecting: a kubelet that can is asked for what is read and no more, as long as
+// nobody wants its series; those who do get all of them, and no answer that lacks some.
+func TestSelecting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newTaker()
+		r, _ := newInputRig(t, Options{Series: []series.Consumer{all}})
+		k := r.node("n")
+		k.SetFault(kubelettest.Fault{Extra: []byte("pod_cpu_usage_seconds_total{namespace=\"a\",pod=\"b\"} 1\n")})
+		node := target("n")
+		node.Selects = true
+		r.manager.Set(node)
+		r.run()
+		query := func() string {
+			time.Sleep(15 * time.Second)
+			synctest.Wait()
+			if last := k.LastRequest(); last.URL.Path == DefaultResourcePath {
+				return last.URL.RawQuery
+			}
+			return "another document"
+		}
+		if got := query(); got != kubelet.ResourceQuery {
+			t.Errorf("asked %q", got)
+		}
+		if s := r.status("n"); s.State != Up || s.Stats.Containers != 6 || s.Unrated != 0 {
+			t.Errorf("of a selection: %+v", s)
+		}
+		want := func(sources series.SourceSet) {
+			all.mu.Lock()
+			all.sources = sources
+			all.mu.Unlock()
+			r.manager.SeriesChanged()
+		}
+		want(series.SourceSetOf(series.Resource))
+		if got := query(); got != "" || all.count("commit n resource") == 0 || !all.names["pod_cpu_usage_seconds_total"] {
+			t.Errorf("asked %q while series are wanted; got %v, %v", got, all.got, all.names)
+		}
+		want(0)
+		if got := query(); got != kubelet.ResourceQuery || all.count("end n resource") != 1 {
+			t.Errorf("asked %q when they are not any more; %v", got, all.got)
+		}
+		// An older kubelet.
+		node.Selects = false
+		r.manager.Set(node)
+		if got := query(); got != "" {
+			t.Errorf("asked an older kubelet %q", got)
+		}
+	})
+}
+
 func TestTapFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTaker(series.Resource, series.Cadvisor)

@@ -37,6 +37,9 @@ type Target struct {
 	Scheme string
 	// ResourcePath is where the node serves resource metrics.
 	ResourcePath string
+	// Selects is whether the node's kubelet leaves out families of resource metrics
+	// that a request does not name; see kubelet.ResourceQuery.
+	Selects bool
 	// Problem says why the node cannot be scraped though there is an address;
 	// empty is: it can.
 	Problem string
@@ -45,7 +48,7 @@ type Target struct {
 // Equal says whether t and o are the same.
 func (t Target) Equal(o Target) bool {
 	return t.Name == o.Name && t.Port == o.Port && t.Scheme == o.Scheme && t.ResourcePath == o.ResourcePath &&
-		t.Problem == o.Problem && slices.Equal(t.Addresses, o.Addresses)
+		t.Selects == o.Selects && t.Problem == o.Problem && slices.Equal(t.Addresses, o.Addresses)
 }
 
 // endpoint is where the target is dialed: each host once.

@@ -94,6 +94,24 @@ func TestTargetOf(t *testing.T) {
 	}
 }
 
+// TestSelects: what a request for resource metrics may say follows from what the
+// kubelet says it is, and from nothing else.
+func TestSelects(t *testing.T) {
+	for version, want := range map[string]bool{
+		"v1.37.0": true, "v1.37.0-rc.1": true, "v1.38.2+rke2r1": true, "v1.40.0-gke.100": true, "v2.0.0": true,
+		"v1.36.3": false, "v1.9.0": false, "": false, "kwok": false, "v1": false, "1.37": true,
+	} {
+		node := &corev1.Node{Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{KubeletVersion: version}}}
+		if got := TargetOf(node, NodeOptions{}).Selects; got != want {
+			t.Errorf("%q: %v", version, got)
+		}
+		node.Annotations = map[string]string{ResourcePathAnnotation: "/metrics/nodes/a/metrics/resource"}
+		if TargetOf(node, NodeOptions{}).Selects {
+			t.Errorf("%q: something else than a kubelet answers, and is asked to select", version)
+		}
+	}
+}
+
 func TestNodeOptionsValidate(t *testing.T) {
 	for name, o := range map[string]NodeOptions{
 		"port": {Port: 70000}, "type": {AddressTypes: []corev1.NodeAddressType{"Nonsense"}}, "scheme": {Scheme: "ftp"},

@@ -84,7 +84,7 @@ func keptFields(fields Fields) map[string]*message {
 			"Status.ContainerStatuses.RestartCount", "Status.InitContainerStatuses.RestartCount",
 		)
 	}
-	node := append([]string{"ObjectMeta.Labels", "Status.Addresses", "Status.DaemonEndpoints"}, reflector...)
+	node := append([]string{"ObjectMeta.Labels", "Status.Addresses", "Status.DaemonEndpoints", "Status.NodeInfo.KubeletVersion"}, reflector...)
 	for _, key := range fields.NodeAnnotations {
 		node = append(node, "ObjectMeta.Annotations["+key+"]")
 	}

@@ -29,7 +29,7 @@ type NodeEvents interface {
 }
 
 // Nodes holds the cluster's nodes, trimmed to name, UID, labels, the annotations
-// asked for, addresses and kubelet port. It is a cache.TransformingStore.
+// asked for, addresses, and the kubelet's port and version. It is a cache.TransformingStore.
 type Nodes struct {
 	events      NodeEvents
 	annotations []string
@@ -214,7 +214,10 @@ func (n *Nodes) trim(obj any) (*corev1.Node, error) {
 	}
 	node := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: object.Name, UID: object.UID, Labels: object.Labels},
-		Status:     corev1.NodeStatus{Addresses: object.Status.Addresses, DaemonEndpoints: object.Status.DaemonEndpoints},
+		Status: corev1.NodeStatus{
+			Addresses: object.Status.Addresses, DaemonEndpoints: object.Status.DaemonEndpoints,
+			NodeInfo: corev1.NodeSystemInfo{KubeletVersion: object.Status.NodeInfo.KubeletVersion},
+		},
 	}
 	for _, key := range n.annotations {
 		if value, ok := object.Annotations[key]; ok {

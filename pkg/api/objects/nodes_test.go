@@ -133,6 +133,7 @@ func TestNodeKeptFields(t *testing.T) {
 		Status: corev1.NodeStatus{
 			Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}},
 			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: 10250}},
+			NodeInfo:        corev1.NodeSystemInfo{KubeletVersion: "v1.37.0", KernelVersion: "6.1"},
 			Images:          []corev1.ContainerImage{{Names: []string{"large"}}},
 		},
 	}
@@ -140,7 +141,10 @@ func TestNodeKeptFields(t *testing.T) {
 	got, _ := nodes.Get("a")
 	want := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: "a", UID: "u", Labels: object.Labels, Annotations: map[string]string{"keep": "me"}},
-		Status:     corev1.NodeStatus{Addresses: object.Status.Addresses, DaemonEndpoints: object.Status.DaemonEndpoints},
+		Status: corev1.NodeStatus{
+			Addresses: object.Status.Addresses, DaemonEndpoints: object.Status.DaemonEndpoints,
+			NodeInfo: corev1.NodeSystemInfo{KubeletVersion: "v1.37.0"},
+		},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)

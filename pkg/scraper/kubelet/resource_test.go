@@ -4,13 +4,17 @@
 package kubelet
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
 
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/exposition"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 )
 
@@ -347,6 +351,39 @@ func TestDecoderIsSmall(t *testing.T) {
 	}
 	if decoder.Release(); decoder.scratch != nil {
 		t.Error("a decoder keeps what it has released")
+	}
+}
+
+// TestResourceQuery: the query names what is read, and the answer to it says the same.
+func TestResourceQuery(t *testing.T) {
+	query, err := url.ParseQuery(ResourceQuery)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := query["name[]"]
+	for _, name := range names {
+		if scope, _ := familyOf([]byte(name)); scope == scopeOther {
+			t.Errorf("%s is asked for and not read", name)
+		}
+	}
+	whole := recorded(t, 1, "metrics-resource.txt")
+	var part []byte
+	for line := range bytes.Lines(whole) {
+		if name := exposition.Name(line); slices.Contains(names, string(name)) {
+			part = append(part, line...)
+		} else if scope, _ := familyOf(name); line[0] != '#' && scope != scopeOther {
+			t.Errorf("%s is read and not asked for", name)
+		}
+	}
+	var of, ofPart storage.Batch
+	if _, err := NewDecoder(Options{}).Resource(whole, 1, &of); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewDecoder(Options{}).Resource(part, 1, &ofPart); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(of, ofPart) {
+		t.Errorf("of the whole %+v, of what is asked for %+v", of, ofPart)
 	}
 }
 

@@ -43,7 +43,7 @@ func (k *Kubelet) serve(w http.ResponseWriter, r *http.Request) {
 		if body = fault.Body; body == nil {
 			body = usage.AppendResource(nil, now, fault.Skew)
 		}
-		body = append(bytes.Clone(body), fault.Extra...)
+		body = selected(append(bytes.Clone(body), fault.Extra...), r.URL.Query()["name[]"])
 	case r.URL.Path == "/stats/summary":
 		w.Header().Set("Content-Type", "application/json")
 		if fault.SummaryStatus != 0 {
@@ -67,6 +67,22 @@ func (k *Kubelet) serve(w http.ResponseWriter, r *http.Request) {
 	k.mu.Lock()
 	k.mu.answered[r.URL.Path] = time.Now()
 	k.mu.Unlock()
+}
+
+// selected is what of a body is of the named families, all of it where none are
+// named, as the handler of kubelets has it since Kubernetes 1.37.
+func selected(body []byte, names []string) []byte {
+	if len(names) == 0 {
+		return body
+	}
+	var kept []byte
+	for line := range bytes.Lines(body) {
+		family := bytes.TrimPrefix(bytes.TrimPrefix(line, []byte("# HELP ")), []byte("# TYPE "))
+		if end := bytes.IndexAny(family, "{ \n"); end >= 0 && slices.Contains(names, string(family[:end])) {
+			kept = append(kept, line...)
+		}
+	}
+	return kept
 }
 
 // answer sends an answer as the fault has it.
