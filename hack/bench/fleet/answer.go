@@ -34,7 +34,11 @@ func (f *Fleet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/metrics/resource":
 		f.counts.resource.Add(1)
-		body = f.nodes[node].appendResource(body, now)
+		var names []string
+		if f.world.Selecting {
+			names = r.URL.Query()["name[]"]
+		}
+		body = f.nodes[node].appendResource(body, now, names...)
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores")
 		// This handler is of the Prometheus library, which compresses.
 		compress = strings.Contains(r.Header.Get("Accept-Encoding"), "gzip")

@@ -40,6 +40,24 @@ func TestForm(t *testing.T) {
 	}
 }
 
+// TestSelected holds that an answer in part is what the whole one says of the families
+// that are named.
+func TestSelected(t *testing.T) {
+	w := testWorld()
+	now := w.Epoch.UnixMilli()
+	n := newNode(w, 1, now)
+	names := []string{"container_start_time_seconds", "node_swap_usage_bytes", "absent"}
+	var want []byte
+	for line := range bytes.Lines(n.appendResource(nil, now)) {
+		if slices.ContainsFunc(names, func(name string) bool { return bytes.Contains(line, []byte(name)) }) {
+			want = append(want, line...)
+		}
+	}
+	if got := n.appendResource(nil, now, names...); !bytes.Equal(got, want) || len(want) == 0 {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // formOf is the lines of an answer without what names and numbers say, each
 // form once where it repeats.
 func formOf(body []byte) []string {

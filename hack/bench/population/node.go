@@ -57,7 +57,7 @@ func newNode(w world.World, index, port int) *corev1.Node {
 			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: int32(port)}},
 			NodeInfo: corev1.NodeSystemInfo{
 				MachineID: "ec2a1b3c4d5e6f708192a3b4c5d6e7f8", KernelVersion: "6.12.0", OSImage: "Linux",
-				ContainerRuntimeVersion: "containerd://2.4.2", KubeletVersion: "v1.36.3", OperatingSystem: "linux", Architecture: "amd64",
+				ContainerRuntimeVersion: "containerd://2.4.2", KubeletVersion: w.KubeletVersion(), OperatingSystem: "linux", Architecture: "amd64",
 			},
 		},
 	}

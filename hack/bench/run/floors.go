@@ -14,6 +14,7 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/floor"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/bench/procfs"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/process"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 )
 
 // settling is how long a process is left alone before its memory is read.
@@ -66,6 +67,9 @@ func (s *site) startFloor(o Options, transport floor.Transport, documents ...str
 	args := []string{
 		"-nodes=" + strconv.Itoa(s.world.Nodes), "-port=" + strconv.Itoa(s.port), "-resolution=" + o.Resolution.String(),
 		"-ca=" + filepath.Join(s.dir, "kubelet-ca.crt"), "-token=" + s.token, "-transport=" + string(transport),
+	}
+	if s.world.Selecting && len(documents) == 0 {
+		documents = []string{floor.Resource + "?" + kubelet.ResourceQuery}
 	}
 	for _, document := range documents {
 		args = append(args, "-document="+document)

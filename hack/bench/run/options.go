@@ -19,6 +19,9 @@ import (
 type Options struct {
 	// Nodes, Pods of each node and Containers of each pod.
 	Nodes, Pods, Containers int
+	// Selecting says that the kubelets are of Kubernetes 1.37, whose answers can be
+	// asked for in part.
+	Selecting bool
 	// Resolution is the servers' --metric-resolution.
 	Resolution time.Duration
 	// Lifetime is how long a pod lives until another takes its place.
@@ -106,6 +109,7 @@ func (o *Options) AddFlags(fs *flag.FlagSet) {
 	fs.IntVar(&o.Nodes, "nodes", o.Nodes, "number of nodes")
 	fs.IntVar(&o.Pods, "pods", o.Pods, "pods of a node")
 	fs.IntVar(&o.Containers, "containers", o.Containers, "containers of a pod")
+	fs.BoolVar(&o.Selecting, "selecting", o.Selecting, "kubelets are of Kubernetes 1.37, which leave out families that a request does not name, in place of 1.36")
 	fs.DurationVar(&o.Resolution, "resolution", o.Resolution, "the servers' --metric-resolution")
 	fs.DurationVar(&o.Lifetime, "lifetime", o.Lifetime, "how long a pod lives until another takes its place; 0 is for ever")
 	fs.DurationVar(&o.Warmup, "warmup", o.Warmup, "time between a server's first complete list and its steady window")

@@ -56,7 +56,7 @@ type site struct {
 
 // newSite brings everything up in dir.
 func newSite(ctx context.Context, o Options, dir string, p *programs) (_ *site, err error) {
-	s := &site{dir: dir, programs: p, world: world.World{Nodes: o.Nodes, Pods: o.Pods, Containers: o.Containers, Epoch: time.Now().Truncate(time.Millisecond)}}
+	s := &site{dir: dir, programs: p, world: world.World{Nodes: o.Nodes, Pods: o.Pods, Containers: o.Containers, Selecting: o.Selecting, Epoch: time.Now().Truncate(time.Millisecond)}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
@@ -104,7 +104,7 @@ func (s *site) startFleet(ctx context.Context) error {
 	s.fleet = fleet.Remote{URL: "http://127.0.0.1:" + strconv.Itoa(control)}
 	s.kubelets, err = s.start("fleet", s.programs.fleet,
 		"-nodes="+strconv.Itoa(s.world.Nodes), "-pods="+strconv.Itoa(s.world.Pods), "-containers="+strconv.Itoa(s.world.Containers),
-		"-epoch="+strconv.FormatInt(s.world.Epoch.UnixMilli(), 10),
+		"-selecting="+strconv.FormatBool(s.world.Selecting), "-epoch="+strconv.FormatInt(s.world.Epoch.UnixMilli(), 10),
 		"-port="+strconv.Itoa(s.port), "-control=127.0.0.1:"+strconv.Itoa(control), "-dir="+s.dir, "-recording="+s.programs.recording)
 	if err != nil {
 		return err

@@ -24,6 +24,9 @@ type World struct {
 	// Nodes is how many nodes it has, Pods how many pods each node has, and
 	// Containers how many containers each pod has.
 	Nodes, Pods, Containers int
+	// Selecting says that the kubelets are of Kubernetes 1.37 and leave out families
+	// that a request does not name; else they are of 1.36.
+	Selecting bool
 	// Epoch is when the simulation began. All pods of generation 0 are older.
 	Epoch time.Time
 }
@@ -42,6 +45,14 @@ func (w World) NodeAt(address netip.Addr) (int, bool) {
 	b := address.Unmap().As4()
 	node := (int(b[1])-1)*62500 + int(b[2])*250 + int(b[3]) - 1
 	return node, b[0] == 127 && node >= 0 && node < w.Nodes && w.Address(node) == address.Unmap()
+}
+
+// KubeletVersion returns what the kubelets say they are.
+func (w World) KubeletVersion() string {
+	if w.Selecting {
+		return "v1.37.0"
+	}
+	return "v1.36.3"
 }
 
 // TotalPods returns how many pods there are on all nodes.

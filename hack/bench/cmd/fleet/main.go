@@ -39,6 +39,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&w.Nodes, "nodes", 1, "number of nodes")
 	flag.IntVar(&w.Pods, "pods", 1, "pods of a node")
 	flag.IntVar(&w.Containers, "containers", 1, "containers of a pod")
+	flag.BoolVar(&w.Selecting, "selecting", false, "kubelets leave out families that a request does not name, as those of Kubernetes 1.37")
 	epoch := flag.Int64("epoch", time.Now().UnixMilli(), "when the simulation began, in Unix milliseconds")
 	port := flag.Int("port", 0, "port of all kubelets")
 	control := flag.String("control", "127.0.0.1:0", "address of the control API")
