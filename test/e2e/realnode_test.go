@@ -4,9 +4,11 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +25,8 @@ import (
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/cluster/realnode"
 	"github.com/metrics-apiserver/metrics-apiserver/hack/image"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 )
 
 // realSite is a control plane with one real node, and our image on it.
@@ -152,6 +156,7 @@ func TestRealNode(t *testing.T) {
 					"container restart":  testContainerRestart,
 					"recreation":         testRecreation,
 					"host network":       testHostNetwork,
+					"selection":          func(t *testing.T, s *realSite) { testSelection(t, s, minor) },
 					"HPA on CPU":         testRealHPACPU,
 					"HPA on memory":      testRealHPAMemory,
 					"kubectl top, again": testRealTop,
@@ -328,6 +333,35 @@ spec: {hostNetwork: true, containers: [{name: main, image: IMAGE, args: [-cpu=20
 		}
 		return within("cpu in m", usage.Containers[0].Usage.Cpu().MilliValue(), 20, 10)
 	})
+}
+
+// testSelection: a real kubelet leaves out what our query does not name, from 1.37 on, and
+// gives everything before.
+func testSelection(t *testing.T, s *realSite, minor string) {
+	nodes, err := s.client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(nodes.Items) != 1 {
+		t.Fatalf("%d nodes, %v", len(nodes.Items), err)
+	}
+	node := &nodes.Items[0]
+	request := s.client.CoreV1().RESTClient().Get().AbsPath("/api/v1/nodes", node.Name, "proxy/metrics/resource")
+	query, err := url.ParseQuery(kubelet.ResourceQuery)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range query["name[]"] {
+		request.Param("name[]", name)
+	}
+	body, err := request.DoRaw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(body, []byte("\ncontainer_cpu_usage_seconds_total{")) {
+		t.Errorf("no containers in\n%s", body)
+	}
+	selects := scraper.TargetOf(node, scraper.NodeOptions{}).Selects
+	if others := bytes.Contains(body, []byte("\npod_")); selects != (minor != "1.36") || others == selects {
+		t.Errorf("a kubelet %s, of which we think that it selects: %v; families that were not named: %v", node.Status.NodeInfo.KubeletVersion, selects, others)
+	}
 }
 
 // testRealTop reads with kubectl what other parts put there.
