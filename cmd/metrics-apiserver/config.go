@@ -104,6 +104,7 @@ func (o *options) scraperOptions(cluster *rest.Config, registry metrics.KubeRegi
 		Client: nodeclient.Options{
 			Config:             o.kubelet.access.Config(cluster),
 			AcceptGzip:         o.kubelet.gzip,
+			MaxConnections:     maxConnections(openFiles()),
 			MaxBodyBytes:       bounds.bodyBytes,
 			MaxCompressedBytes: bounds.compressedBytes,
 			MaxInFlightBytes:   bounds.inFlightBytes,

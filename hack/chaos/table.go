@@ -189,6 +189,11 @@ func Rows() []Row {
 			Long:   true,
 		},
 		{
+			ID: "F26", What: "there are more nodes than files that the process may have open",
+			Passes: "our API answers as ever; every node is asked, those for whom no connection can be kept over a new one each time; what is refused is counted",
+			Short:  []Test{{client, "TestMaxConnections"}, {command, "TestMaxConnections"}},
+		},
+		{
 			ID: "T1", What: "a kubelet, or who plays one, reports foreign pods",
 			Passes: "a pod is accepted only from the node that its object names",
 			Short:  []Test{{here, "TestForeignPods"}, {storage, "TestModel"}},

@@ -78,6 +78,7 @@ func (c *collector) CollectWithStability(ch chan<- metrics.Metric) {
 	count(c.bound, counts.BodyTooLarge, "body_bytes")
 	count(c.bound, counts.CompressedTooLarge, "compressed_bytes")
 	count(c.bound, counts.NoShare, "bytes_in_flight")
+	count(c.bound, counts.NoConnection, "connections")
 	count(c.bound, c.manager.bounds.series.Load(), "series")
 	count(c.bound, c.manager.bounds.containers.Load(), "containers")
 }

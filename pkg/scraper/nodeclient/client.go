@@ -27,9 +27,10 @@ type Client struct {
 	bodies      *bodies
 	counts      counts
 	handshakes  chan struct{} // has an element for each that goes on
-	readers     sync.Pool     // of *bufio.Reader
-	writers     sync.Pool     // of *bytes.Buffer
-	records     sync.Pool     // of *recordBuffer
+	open        open
+	readers     sync.Pool // of *bufio.Reader
+	writers     sync.Pool // of *bytes.Buffer
+	records     sync.Pool // of *recordBuffer
 }
 
 // New reads the credentials and makes a client. It starts nothing.
@@ -43,6 +44,7 @@ func New(options Options) (*Client, error) {
 		return nil, fmt.Errorf("node client: %w", err)
 	}
 	c := &Client{options: options, credentials: hasCredentials(options.Config)}
+	c.open.bound = int64(options.MaxConnections)
 	c.handshakes = make(chan struct{}, options.MaxHandshakes)
 	c.budget = newBudget(options.MaxInFlightBytes)
 	c.bodies = &bodies{options: &c.options, budget: c.budget, counts: &c.counts}
@@ -92,6 +94,7 @@ type counts struct {
 	connections, unverified                                   atomic.Uint64
 	reloads, reloadsFailed                                    atomic.Uint64
 	headerTooLarge, bodyTooLarge, compressedTooLarge, noShare atomic.Uint64
+	noConnection                                              atomic.Uint64
 }
 
 // Counts is how often things happened since the client was made.
@@ -102,9 +105,9 @@ type Counts struct {
 	// Reloads is how often certificates changed on disk, ReloadsFailed how
 	// often they could not be read.
 	Reloads, ReloadsFailed uint64
-	// HeaderTooLarge, BodyTooLarge, CompressedTooLarge and NoShare count the
-	// requests that failed for the bound of that name in Options.
-	HeaderTooLarge, BodyTooLarge, CompressedTooLarge, NoShare uint64
+	// HeaderTooLarge, BodyTooLarge, CompressedTooLarge, NoShare and NoConnection count
+	// the requests that failed for the bound of that name in Options.
+	HeaderTooLarge, BodyTooLarge, CompressedTooLarge, NoShare, NoConnection uint64
 	// InFlightBytes is the memory that bodies take right now.
 	InFlightBytes int64
 }
@@ -116,6 +119,7 @@ func (c *Client) Counts() Counts {
 		Reloads: c.counts.reloads.Load(), ReloadsFailed: c.counts.reloadsFailed.Load(),
 		HeaderTooLarge: c.counts.headerTooLarge.Load(), BodyTooLarge: c.counts.bodyTooLarge.Load(),
 		CompressedTooLarge: c.counts.compressedTooLarge.Load(), NoShare: c.counts.noShare.Load(),
+		NoConnection:  c.counts.noConnection.Load(),
 		InFlightBytes: c.budget.inUse(),
 	}
 }

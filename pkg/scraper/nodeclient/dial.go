@@ -54,6 +54,19 @@ func (c *Conn) connect(ctx context.Context, id *identity) (*link, error) {
 	if c.endpoint.Scheme == "http" && c.client.credentials {
 		return nil, &Error{Reason: ReasonCredentials, Err: errors.New("refused to send credentials over plain http")}
 	}
+	if err := c.client.open.take(); err != nil {
+		c.client.counts.noConnection.Add(1)
+		return nil, &Error{Reason: ReasonDial, Err: err}
+	}
+	l, err := c.link(ctx, id)
+	if err != nil {
+		c.client.open.giveBack()
+	}
+	return l, err
+}
+
+// link is connect, where there may be one more connection.
+func (c *Conn) link(ctx context.Context, id *identity) (*link, error) {
 	raw, host, authority, err := c.dial(ctx)
 	if err != nil {
 		return nil, err

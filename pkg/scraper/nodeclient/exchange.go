@@ -191,7 +191,7 @@ func (e *exchange) Close() error {
 	}
 	e.closed = true
 	conn := e.call.conn
-	clean := e.call.end(e.stop) && e.ended && !e.last && e.reader.Buffered() == 0
+	clean := e.call.end(e.stop) && e.ended && !e.last && e.reader.Buffered() == 0 && !conn.client.open.crowded()
 	if !clean && conn.live == e.link {
 		conn.Close()
 	}

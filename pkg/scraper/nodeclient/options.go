@@ -27,6 +27,11 @@ type Options struct {
 	// nearly all of the CPU time of a start with many nodes; more of them at
 	// once would only all be late, up to their requests' timeouts. 0 is 32.
 	MaxHandshakes int
+	// MaxConnections is how many connections may be open at once; whoever needs one more
+	// fails. Seven eighths of them are kept between requests. While more are open, each
+	// is closed after its answer, so that every node has its turn, and shakes hands for
+	// it. 0 is no bound.
+	MaxConnections int
 	// ReloadInterval is how often the files of the certificate authority and
 	// of the client certificate are looked at. 0 is 10 s.
 	ReloadInterval time.Duration
@@ -95,6 +100,7 @@ func (o Options) Validate() error {
 	}{
 		{"DialTimeout", int64(o.DialTimeout)},
 		{"MaxHandshakes", int64(o.MaxHandshakes)},
+		{"MaxConnections", int64(o.MaxConnections)},
 		{"ReloadInterval", int64(o.ReloadInterval)},
 		{"MaxHeaderBytes", o.MaxHeaderBytes},
 		{"MaxBodyBytes", o.MaxBodyBytes},
