@@ -29,6 +29,9 @@ type Options struct {
 	// Documents are the paths, with their queries, of what is got of each node, one
 	// after the other. None is [Resource].
 	Documents []string
+	// Alone asks each node at a moment of its own, and not with others of a group as the
+	// server does.
+	Alone bool
 	// CAFile is the authority of the kubelets' certificates. TokenFile has the
 	// token that is shown to them.
 	CAFile, TokenFile string
@@ -71,6 +74,9 @@ func (o Options) Started() time.Duration {
 func (o Options) loop(ctx context.Context, g getter, node int) error {
 	name := o.World.Node(node)
 	offset := phase.Of(name, o.Resolution, o.World.Nodes)
+	if o.Alone {
+		offset = phase.Alone(name, o.Resolution)
+	}
 	// The first request, which connects, is made soon, the others at their time.
 	wait := time.Duration(node) * startGap
 	for {

@@ -20,22 +20,33 @@ import (
 // settling is how long a process is left alone before its memory is read.
 const settling = 5 * time.Second
 
+// floorOf is what a floor does: documents of each node, none being the resource
+// metrics, over a transport, and whether each node at a moment of its own.
+type floorOf struct {
+	transport floor.Transport
+	alone     bool
+	documents []string
+}
+
 // floors measures what getting the same bytes costs at least, over each
-// transport in turn, and what watching the same objects costs.
-func (s *site) floors(ctx context.Context, o Options, v map[floor.Transport]values, watches values) error {
+// transport in turn and with each node alone, and what watching the same objects costs.
+func (s *site) floors(ctx context.Context, o Options, v map[floor.Transport]values, alone, watches values) error {
 	for _, name := range o.Transports {
 		transport := floor.Transport(name)
-		if err := s.floor(ctx, o, transport, v[transport]); err != nil {
+		if err := s.floor(ctx, o, floorOf{transport: transport}, v[transport]); err != nil {
 			return err
 		}
+	}
+	if err := s.floor(ctx, o, floorOf{transport: floor.NodeClient, alone: true}, alone); err != nil {
+		return err
 	}
 	return s.watches(ctx, o, watches)
 }
 
-// floor measures one floor of documents; none are the resource metrics.
-func (s *site) floor(ctx context.Context, o Options, transport floor.Transport, v values, documents ...string) (err error) {
+// floor measures one floor.
+func (s *site) floor(ctx context.Context, o Options, of floorOf, v values) (err error) {
 	started := floor.Options{World: s.world}.Started()
-	p, err := s.startFloor(o, transport, documents...)
+	p, err := s.startFloor(o, of)
 	if err != nil {
 		return err
 	}
@@ -57,30 +68,35 @@ func (s *site) floor(ctx context.Context, o Options, transport floor.Transport, 
 	}
 	v.add(cpuPerScrape, w.perScrape())
 	v.add(steadyRSS, (float64(after.RSS)-float64(before.RSS))/megabyte)
+	how := string(of.transport)
+	if of.alone {
+		how += ", each node alone"
+	}
 	fmt.Fprintf(o.Progress, "floor over %s: %.3f ms of CPU a scrape over %d scrapes, %.0f MB for its connections\n",
-		transport, w.perScrape(), w.asked.Resource, v.last(steadyRSS))
+		how, w.perScrape(), w.asked.Resource, v.last(steadyRSS))
 	return nil
 }
 
 // startFloor starts the process of a floor.
-func (s *site) startFloor(o Options, transport floor.Transport, documents ...string) (*process.Process, error) {
+func (s *site) startFloor(o Options, of floorOf) (*process.Process, error) {
 	args := []string{
 		"-nodes=" + strconv.Itoa(s.world.Nodes), "-port=" + strconv.Itoa(s.port), "-resolution=" + o.Resolution.String(),
-		"-ca=" + filepath.Join(s.dir, "kubelet-ca.crt"), "-token=" + s.token, "-transport=" + string(transport),
+		"-ca=" + filepath.Join(s.dir, "kubelet-ca.crt"), "-token=" + s.token, "-transport=" + string(of.transport), "-alone=" + strconv.FormatBool(of.alone),
 	}
+	documents := of.documents
 	if s.world.Selecting && len(documents) == 0 {
 		documents = []string{floor.Resource + "?" + kubelet.ResourceQuery}
 	}
 	for _, document := range documents {
 		args = append(args, "-document="+document)
 	}
-	return s.start("floor-"+string(transport), s.programs.floor, args...)
+	return s.start("floor-"+string(of.transport), s.programs.floor, args...)
 }
 
 // beside measures a server and the cheapest floor over one window: on a machine
 // whose speed changes from minute to minute, only such figures can be compared.
 func (s *server) beside(ctx context.Context, o Options, v, least values) (err error) {
-	p, err := s.site.startFloor(o, floor.NodeClient)
+	p, err := s.site.startFloor(o, floorOf{transport: floor.NodeClient})
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,9 @@ type measured struct {
 	// documents.
 	watches, sources, sourcesFloor values
 	// beside is the floor while the product ran beside it.
-	beside   values
+	beside values
+	// alone is the floor with each node at a moment of its own.
+	alone    values
 	floors   map[floor.Transport]values
 	ages     []time.Duration // ascending, simulated
 	replaced int
@@ -75,7 +77,7 @@ type measured struct {
 func newMeasured(o Options) *measured {
 	m := &measured{
 		theirs: values{}, ours: values{}, empty: values{}, constant: values{},
-		beside: values{}, watches: values{}, sources: values{}, sourcesFloor: values{},
+		beside: values{}, alone: values{}, watches: values{}, sources: values{}, sourcesFloor: values{},
 		floors: map[floor.Transport]values{}, sink: newSinkFigures(),
 	}
 	for _, transport := range floor.Transports() {
@@ -120,7 +122,7 @@ func (m *measured) measure(ctx context.Context, o Options, s *site) error {
 		}
 	}
 	if o.measures(floors) {
-		if err := s.floors(ctx, o, m.floors, m.watches); err != nil {
+		if err := s.floors(ctx, o, m.floors, m.alone, m.watches); err != nil {
 			return err
 		}
 	}

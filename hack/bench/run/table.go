@@ -70,6 +70,7 @@ func (m *measured) rows(o Options) []report.Row {
 		rows = append(rows, report.Row{Name: title, Unit: "ms", Floor: m.floors[transport][cpuPerScrape]})
 	}
 	rows = append(rows,
+		report.Row{Name: "floor: GET and discard over nodeclient, each node at a moment of its own", Unit: "ms", Floor: m.alone[cpuPerScrape]},
 		m.row("CPU per node scrape, and its floor, over one window", "ms", besidePerScrape, m.beside[besidePerScrape], nil),
 		report.Row{Name: "floor: nodes and pods watched with client-go, and discarded", Unit: "ms", Floor: m.watches[cpuPerScrape]},
 	)

@@ -24,6 +24,7 @@ func main() {
 	flag.IntVar(&o.World.Nodes, "nodes", 1, "number of nodes")
 	flag.IntVar(&o.Port, "port", 10250, "port of all kubelets")
 	flag.DurationVar(&o.Resolution, "resolution", 15*time.Second, "time between two requests to a node")
+	flag.BoolVar(&o.Alone, "alone", false, "ask each node at a moment of its own, and not in groups")
 	flag.StringVar(&o.CAFile, "ca", "", "file of the kubelets' authority")
 	flag.StringVar(&o.TokenFile, "token", "", "file of the token")
 	flag.Func("document", "path and query of a document to get of each node; may be repeated (default "+floor.Resource+" alone)", func(s string) error {
