@@ -28,7 +28,7 @@ func reasons() []nodeclient.Reason {
 	return []nodeclient.Reason{
 		nodeclient.ReasonDial, nodeclient.ReasonTLS, nodeclient.ReasonCredentials, nodeclient.ReasonTimeout,
 		nodeclient.ReasonBroken, nodeclient.ReasonRedirect, nodeclient.ReasonStatus, nodeclient.ReasonTooLarge,
-		nodeclient.ReasonNoShare, reasonTarget, reasonDecode, reasonBug,
+		nodeclient.ReasonNoShare, nodeclient.ReasonNoConnection, reasonTarget, reasonDecode, reasonBug,
 	}
 }
 

@@ -56,7 +56,7 @@ func (c *Conn) SetEndpoint(e Endpoint) {
 func (c *Conn) Close() {
 	if c.live != nil {
 		_ = c.live.raw.Close() // Nobody waits for a TLS goodbye.
-		c.client.open.giveBack()
+		c.client.open.giveBack(1)
 		c.live = nil
 	}
 }

@@ -54,23 +54,25 @@ func (c *Conn) connect(ctx context.Context, id *identity) (*link, error) {
 	if c.endpoint.Scheme == "http" && c.client.credentials {
 		return nil, &Error{Reason: ReasonCredentials, Err: errors.New("refused to send credentials over plain http")}
 	}
-	if err := c.client.open.take(); err != nil {
+	if err := c.client.open.take(dialing); err != nil {
 		c.client.counts.noConnection.Add(1)
-		return nil, &Error{Reason: ReasonDial, Err: err}
+		return nil, &Error{Reason: ReasonNoConnection, Err: err}
 	}
-	l, err := c.link(ctx, id)
+	raw, host, authority, err := c.dial(ctx)
 	if err != nil {
-		c.client.open.giveBack()
+		c.client.open.giveBack(dialing)
+		return nil, err
+	}
+	c.client.open.giveBack(dialing - 1)
+	l, err := c.link(ctx, id, raw, host, authority)
+	if err != nil {
+		c.client.open.giveBack(1)
 	}
 	return l, err
 }
 
-// link is connect, where there may be one more connection.
-func (c *Conn) link(ctx context.Context, id *identity) (*link, error) {
-	raw, host, authority, err := c.dial(ctx)
-	if err != nil {
-		return nil, err
-	}
+// link is the link over an open connection to a host, which is closed where there is none.
+func (c *Conn) link(ctx context.Context, id *identity, raw net.Conn, host, authority string) (*link, error) {
 	c.client.counts.connections.Add(1)
 	l := &link{Conn: raw, raw: raw, authority: authority, generation: id.generation}
 	if c.endpoint.Scheme == "http" {

@@ -40,6 +40,8 @@ const (
 	// ReasonNoShare: the bodies of all requests together are beyond the bound,
 	// and this one had to yield.
 	ReasonNoShare Reason = "no_share"
+	// ReasonNoConnection: as many connections are open as may be.
+	ReasonNoConnection Reason = "no_connection"
 )
 
 // Error is what a failed request returns.

@@ -20,7 +20,7 @@ import (
 // when they have ended all is as before.
 func TestMaxConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const bound, kept, nodes = 4, 3, 7
+		const bound, kept, nodes = 5, 3, 7
 		authority, network := kubelettest.NewAuthority(t), kubelettest.NewNetwork()
 		server := kubelettest.NewServer(t, kubelettest.Options{Authority: authority, Network: network})
 		client := newClient(t, nodeclient.Options{Config: config(authority), Dial: network.Dial, MaxConnections: bound})
@@ -55,7 +55,8 @@ func TestMaxConnections(t *testing.T) {
 
 		ctx, cancel := context.WithCancel(t.Context())
 		var hanging sync.WaitGroup
-		for i := range bound {
+		const hang = kept + 1 // With one more that is being made, it would be two too many.
+		for i := range hang {
 			kubelets[i].SetFault(kubelettest.Fault{Hang: true})
 			hanging.Go(func() {
 				_, err := conns[i].Get(ctx, path, "")
@@ -63,16 +64,24 @@ func TestMaxConnections(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		_, err := get(t, conns[bound])
-		wantReason(t, err, nodeclient.ReasonDial)
-		if !strings.Contains(err.Error(), "as many connections are open as may be: 4") || client.Counts().NoConnection != 1 {
+		_, err := get(t, conns[hang])
+		wantReason(t, err, nodeclient.ReasonNoConnection)
+		if !strings.Contains(err.Error(), "as many connections are open as may be: 5") || client.Counts().NoConnection != 1 {
 			t.Errorf("%v, counted %d", err, client.Counts().NoConnection)
 		}
 		cancel()
 		hanging.Wait()
-		for i := range bound {
+		for i := range hang {
 			kubelets[i].SetFault(kubelettest.Fault{})
 		}
 		all()
+		open := 0
+		for _, k := range kubelets {
+			n, _ := k.Connections()
+			open += n
+		}
+		if open != kept {
+			t.Errorf("%d connections are kept at the end, want %d as before", open, kept)
+		}
 	})
 }
