@@ -18,7 +18,7 @@ type KnownPod interface {
 	// store, and the slice it returns is not written.
 	Statuses() (containers []ContainerStatus, known bool)
 	// Place is where the pod's newest answer is posted, the PodPlace of queries
-	// for it; nil is nowhere.
+	// for it; nil is nowhere. It is called during Commit, too.
 	Place() *PodPlace
 }
 

@@ -3,10 +3,7 @@
 
 package storage
 
-import (
-	"runtime"
-	"slices"
-)
+import "slices"
 
 // nodeState is all that is known of a node after one commit. It is immutable
 // once published, until it is retired.
@@ -77,7 +74,6 @@ func nextState(old *nodeState, b *Batch, o *Options, r *retired, result *CommitR
 	if same {
 		s.layout = old.layout
 		s.columns = old.columns.advanced(s.columns.rows, b, &m, refuse)
-		clear(s.answers)
 		s.known = old.known
 	} else {
 		before = s.merge(old, b, m, refuse)
@@ -186,7 +182,6 @@ func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusa
 		s.layout = merged
 	}
 	s.answers = slices.Grow(s.answers[:0], len(was))[:len(was)]
-	clear(s.answers)
 	s.known = make([]KnownPod, len(was))
 	for p, at := range was {
 		if at >= 0 {
@@ -273,16 +268,16 @@ func (s *nodeState) answer(old *nodeState, before func(pod int) int, o *Options,
 // says nothing. Pods are scattered over all memory, and were last looked at a resolution
 // ago: here no read depends on another, so that a processor waits for many at once.
 func fetch(known []KnownPod) {
-	sum := uint64(0)
 	for _, pod := range known {
 		if pod == nil {
 			continue
 		}
 		if place := pod.Place(); place != nil {
-			sum += uint64(place.post.version.Load()) + place.post.numbers[2*maxPosted-1].Load()
+			// Atomic loads are made even where nobody asks what they loaded.
+			place.post.version.Load()
+			place.post.numbers[2*maxPosted-1].Load()
 		}
 	}
-	runtime.KeepAlive(sum)
 }
 
 // place is where the answer of pod p is posted; nil is nowhere.

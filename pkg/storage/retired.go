@@ -24,48 +24,48 @@ type retired [retiredClasses]sync.Pool // of *nodeState
 const (
 	// classesOfDouble is how many size classes there are from one size to its double.
 	classesOfDouble = 8
-	// minClass is the smallest size that there is a class for.
-	minClass = classesOfDouble + 1
+	// minSize is the smallest size that there is a class for, which is the first.
+	minSize = classesOfDouble + 1
 	// retiredClasses is how many classes there are, up to some thousand rows.
-	retiredClasses = 13 * classesOfDouble
+	retiredClasses = 9 * classesOfDouble
 )
 
 // sizeClass rounds a number of rows up, by an eighth at most, to that of its class.
 func sizeClass(n int) (size, class int) {
-	n = max(n, minClass)
-	double := bits.Len(uint(n - 1))
-	shift := double - bits.Len(classesOfDouble)
-	last := (n - 1) >> shift
-	return (last + 1) << shift, double*classesOfDouble + last&(classesOfDouble-1)
+	n = max(n, minSize)
+	doublings := bits.Len(uint(n-1)) - bits.Len(classesOfDouble)
+	last := (n - 1) >> doublings
+	return (last + 1) << doublings, doublings*classesOfDouble + last&(classesOfDouble-1)
 }
 
 // take is memory for a state of so many rows and pods: a state whose columns.rows and
-// answers have these lengths, and whatever values; all else of it is zero.
+// answers have these lengths; what the rows say means nothing, and all else is zero.
 func (r *retired) take(rows, pods int) *nodeState {
 	size, class := sizeClass(rows)
 	var s *nodeState
 	if class < len(r) {
 		s, _ = r[class].Get().(*nodeState)
 	}
-	if s != nil {
-		*s = nodeState{columns: columns{rows: s.columns.rows}, answers: s.answers}
-	} else {
+	if s == nil {
 		s = &nodeState{}
 	}
 	if cap(s.columns.rows) < rows {
 		s.columns.rows = make([]keptRow, size)
 	}
-	if c := cap(s.answers); c < pods || c > 2*pods+minClass {
+	if c := cap(s.answers); c < pods || c > pods+pods/8+minSize {
 		s.answers = make([]podAnswer, pods)
 	}
 	s.columns.rows, s.answers = s.columns.rows[:rows], s.answers[:pods]
 	return s
 }
 
-// put retires a state that nobody reads.
+// put retires a state that nobody reads. Nothing is left in it that would keep what is
+// gone: layouts, pods, answers.
 func (r *retired) put(s *nodeState) {
 	rows := cap(s.columns.rows)
 	if size, class := sizeClass(rows); size == rows && class < len(r) {
+		clear(s.answers[:cap(s.answers)])
+		*s = nodeState{columns: columns{rows: s.columns.rows}, answers: s.answers}
 		r[class].Put(s)
 	}
 }

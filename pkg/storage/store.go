@@ -26,8 +26,9 @@ type nodeSlot struct {
 	commit sync.Mutex
 	// forgotten, which commit guards, says that the store has let go of it.
 	forgotten bool
-	// state is nil before the first commit, and once it is forgotten. It is read
-	// between enter and leave, which readers counts, or with commit locked.
+	// state is nil before the first commit, and once it is forgotten. What it points to
+	// is read between enter and leave, which readers counts, or with commit locked; whether
+	// it is nil may be asked by anybody.
 	state   atomic.Pointer[nodeState]
 	readers atomic.Int32
 }
