@@ -84,13 +84,21 @@ func (s *site) startFloor(o Options, of floorOf) (*process.Process, error) {
 		"-ca=" + filepath.Join(s.dir, "kubelet-ca.crt"), "-token=" + s.token, "-transport=" + string(of.transport), "-alone=" + strconv.FormatBool(of.alone),
 	}
 	documents := of.documents
-	if s.world.Selecting && len(documents) == 0 {
-		documents = []string{floor.Resource + "?" + kubelet.ResourceQuery}
+	if len(documents) == 0 {
+		documents = []string{s.resource()}
 	}
 	for _, document := range documents {
 		args = append(args, "-document="+document)
 	}
 	return s.start("floor-"+string(of.transport), s.programs.floor, args...)
+}
+
+// resource is the resource metrics as the product asks for them.
+func (s *site) resource() string {
+	if s.world.Selecting {
+		return floor.Resource + "?" + kubelet.ResourceQuery
+	}
+	return floor.Resource
 }
 
 // beside measures a server and the cheapest floor over one window: on a machine

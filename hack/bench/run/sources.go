@@ -23,7 +23,7 @@ func (s *site) sources(ctx context.Context, o Options, ours, least values) error
 	if query := kubelet.SummaryQuery(input.Summary.Of()); query != "" {
 		summary += "?" + query
 	}
-	return s.floor(ctx, o, floorOf{transport: floor.NodeClient, documents: []string{floor.Resource, summary, "/metrics/cadvisor"}}, least)
+	return s.floor(ctx, o, floorOf{transport: floor.NodeClient, documents: []string{s.resource(), summary, "/metrics/cadvisor"}}, least)
 }
 
 func (s *site) withSources(ctx context.Context, o Options, v values) (err error) {
