@@ -13,6 +13,7 @@ import (
 
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelet"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/kubelettest"
+	"github.com/metrics-apiserver/metrics-apiserver/pkg/scraper/phase"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage"
 	"github.com/metrics-apiserver/metrics-apiserver/pkg/storage/series"
 )
@@ -141,7 +142,6 @@ func TestTap(t *testing.T) {
 	})
 }
 
-// TestTapFailures holds that consumers hear of scrapes that fail.
 // TestSelecting: a kubelet that can is asked for what is read and no more, as long as
 // nobody wants its series; those who do get all of them, and no answer that lacks some.
 func TestSelecting(t *testing.T) {
@@ -149,7 +149,8 @@ func TestSelecting(t *testing.T) {
 		all := newTaker()
 		r, _ := newInputRig(t, Options{Series: []series.Consumer{all}})
 		k := r.node("n")
-		k.SetFault(kubelettest.Fault{Extra: []byte("pod_cpu_usage_seconds_total{namespace=\"a\",pod=\"b\"} 1\n")})
+		extra := []byte("pod_cpu_usage_seconds_total{namespace=\"a\",pod=\"b\"} 1\n")
+		k.SetFault(kubelettest.Fault{Extra: extra})
 		node := target("n")
 		node.Selects = true
 		r.manager.Set(node)
@@ -174,7 +175,17 @@ func TestSelecting(t *testing.T) {
 			all.mu.Unlock()
 			r.manager.SeriesChanged()
 		}
+		// A consumer that comes while the answer of a selection is waited for does not
+		// get it.
+		k.SetFault(kubelettest.Fault{Delay: 2 * time.Second, Extra: extra, Times: 1})
+		now := time.Now()
+		time.Sleep(phase.Next(now, phase.Of("n", 15*time.Second, 1), 15*time.Second).Sub(now) + time.Second)
 		want(series.SourceSetOf(series.Resource))
+		time.Sleep(2 * time.Second)
+		if k.LastRequest().URL.RawQuery != kubelet.ResourceQuery || all.count("commit n resource") != 0 {
+			t.Errorf("asked %q, and gave %v of it", k.LastRequest().URL.RawQuery, all.got)
+		}
+		k.SetFault(kubelettest.Fault{Extra: extra})
 		if got := query(); got != "" || all.count("commit n resource") == 0 || !all.names["pod_cpu_usage_seconds_total"] {
 			t.Errorf("asked %q while series are wanted; got %v, %v", got, all.got, all.names)
 		}
@@ -191,6 +202,7 @@ func TestSelecting(t *testing.T) {
 	})
 }
 
+// TestTapFailures holds that consumers hear of scrapes that fail.
 func TestTapFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTaker(series.Resource, series.Cadvisor)

@@ -10,6 +10,8 @@
 //     line costs only itself: the next call is at the next line.
 //   - Series: the parser of one line: metric name, labels, value, timestamp.
 //   - Sample: value and timestamp alone, for who knows the series already.
+//   - ParsePlain, Plain: a sample and its number in one pass, in the form that nearly
+//     all samples have.
 //   - ParseUint: reads a value's decimal digits exactly, without float64.
 //
 // # What is accepted

@@ -19,10 +19,6 @@ type Plain struct {
 	Size int
 }
 
-// maxPlainDigits is how many digits of a value fit 64 bits whatever they are. The
-// Prometheus library writes no more than 17, the shortest that mean one float.
-const maxPlainDigits = 19
-
 // ParsePlain is ParseSample and ParseUint in one pass over what stands behind a series,
 // as far as it is in the form in which the Prometheus library writes nearly all samples:
 // a blank, digits with a point and an exponent at most, then nothing or a blank and a
@@ -49,7 +45,7 @@ number:
 			break number
 		}
 	}
-	if digits == 0 || digits > maxPlainDigits {
+	if digits == 0 || digits > maxDigits {
 		return Plain{}
 	}
 	exponent := places - behind
@@ -97,8 +93,7 @@ func plainExponent(b []byte) (power, size int) {
 // scalePlain is scale, where it is quickly done: by a power of ten that fits 64 bits,
 // which mostly is a small one.
 func scalePlain(mantissa uint64, exponent int) (uint64, bool) {
-	const largest = 19
-	if exponent < -largest || exponent > largest {
+	if exponent < -maxDigits || exponent > maxDigits { // 10^19 fits, and is the last that does.
 		return 0, false
 	}
 	power := uint64(1)

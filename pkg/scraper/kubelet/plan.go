@@ -99,7 +99,7 @@ func (p *plan) finish() (steps []step, changed bool) {
 
 // keptSteps is next in the memory of steps where it fits closely, else in its own.
 func keptSteps(steps, next []step) []step {
-	if spare := cap(steps) - len(next); spare < 0 || spare > maxSkip {
+	if spare := cap(steps) - len(next); spare < 0 || spare > len(next)/8 {
 		return slices.Clone(next)
 	}
 	return append(steps[:0], next...)

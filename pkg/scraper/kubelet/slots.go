@@ -190,12 +190,6 @@ func (s *slots) changed() bool { return len(s.added) > 0 || s.listed != s.rows }
 // each slot, in the memory of rows where it fits.
 func (s *slots) finish(rows []int32) (*storage.Layout, []int32) {
 	rows = slices.Grow(rows[:0], len(s.samples))[:len(s.samples)]
-	if s.listed == 0 {
-		for i := range rows {
-			rows[i] = -1
-		}
-		return nil, rows
-	}
 	order := make([]int32, len(s.added))
 	for i := range order {
 		order[i] = int32(i)
@@ -210,6 +204,9 @@ func (s *slots) finish(rows []int32) (*storage.Layout, []int32) {
 	of := slices.Clone(rows[s.rows:])
 	for i, slot := range order {
 		rows[s.rows+int(slot)] = of[i]
+	}
+	if len(layout.Containers) == 0 {
+		layout = nil
 	}
 	return layout, rows
 }
