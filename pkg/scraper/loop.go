@@ -173,6 +173,7 @@ func (l *loop) expect(t time.Time) { l.due.Store(int64(t.Sub(l.manager.epoch))) 
 // scrape scrapes once and returns when to do so again.
 func (l *loop) scrape(ctx context.Context) time.Time {
 	options := &l.manager.options
+	defer l.admit(ctx)()
 	begun := time.Now()
 	l.expect(begun.Add(options.RequestTimeout))
 	status := &Status{Node: l.name, State: Up, Attempted: begun}
@@ -199,6 +200,22 @@ func (l *loop) scrape(ctx context.Context) time.Time {
 		return begun.Add(l.bridge.next(options.BridgeInterval))
 	}
 	return nextAttempt(l.name, ended, l.outage.failures, options.Resolution, l.manager.count())
+}
+
+// admit waits until the node may be scraped for the first time, if it was not yet: after
+// that it waits for nobody. None of a request's time passes meanwhile, and as long as
+// others' do, the loop is not one that hangs. done must be called after the scrape.
+func (l *loop) admit(ctx context.Context) (done func()) {
+	if l.status.Load().State != Pending {
+		return func() {}
+	}
+	l.due.Store(0)
+	select {
+	case l.manager.first <- struct{}{}:
+		return func() { <-l.manager.first }
+	case <-ctx.Done():
+		return func() {}
+	}
 }
 
 // attempt scrapes once and commits what it got.

@@ -39,6 +39,7 @@ type Manager struct {
 	newDecoder     func() decoder
 	metrics        *scrapeMetrics
 	pacer          pacer
+	first          chan struct{} // has an element for each first scrape that goes on
 	summaryRefusal summaryRefusal
 	bounds         decoderBounds
 	inputDecoder   *kubelet.InputDecoder
@@ -91,6 +92,7 @@ func New(options Options, store Committer) (*Manager, error) {
 		client:     client,
 		newDecoder: func() decoder { return kubelet.NewDecoder(decoding) },
 		pacer:      pacer{gap: options.StartGap},
+		first:      make(chan struct{}, options.FirstScrapes),
 		epoch:      time.Now(),
 
 		inputDecoder:  kubelet.NewInputDecoder(options.Decoder),

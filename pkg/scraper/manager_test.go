@@ -280,3 +280,57 @@ func TestInsecureTLSIsLoggedAndShown(t *testing.T) {
 		}
 	})
 }
+
+// TestFirstScrapesAreFew: of many new nodes that hang, few are asked at a time and the
+// others wait without being taken for loops that do not move, nor for nodes that fail;
+// nodes that were scraped before wait for none of them.
+func TestFirstScrapesAreFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const few, hanging = 3, 30
+		r := newRig(t, Options{FirstScrapes: few})
+		old := r.node("old")
+		r.manager.Set(target("old"))
+		r.run()
+		time.Sleep(time.Minute)
+		asked := old.Requests(DefaultResourcePath)
+		var kubelets []*kubelettest.Kubelet
+		for i := range hanging {
+			k := r.node(fmt.Sprintf("hanging-%d", i))
+			k.SetFault(kubelettest.Fault{Hang: true})
+			kubelets = append(kubelets, k)
+			r.manager.Set(target(k.Name))
+		}
+		r.node("new")
+		r.manager.Set(target("new"))
+		begun := time.Now()
+		for r.status("new").State != Up {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			first := 0
+			for _, k := range kubelets {
+				if open, _ := k.Connections(); open > 0 && r.status(k.Name).State == Pending {
+					first++
+				}
+			}
+			if first > few {
+				t.Fatalf("%d nodes are asked for the first time at once", first)
+			}
+			if err := r.manager.Alive(time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if time.Since(begun) > 3*time.Minute {
+				t.Fatal("the last node was never asked")
+			}
+		}
+		// Each few of them hang for a request's timeout.
+		if waited := time.Since(begun); waited < 90*time.Second {
+			t.Errorf("the last node had its turn after %v", waited)
+		}
+		if got, least := old.Requests(DefaultResourcePath)-asked, int(time.Since(begun)/(15*time.Second)); got < least {
+			t.Errorf("a node that is known was asked %d times meanwhile, want %d", got, least)
+		}
+		if s := r.status("new"); s.Failures != 0 || s.Took > time.Second {
+			t.Errorf("waiting counted as scraping: %+v", s)
+		}
+	})
+}

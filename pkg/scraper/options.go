@@ -26,8 +26,12 @@ type Options struct {
 	RequestTimeout time.Duration
 	// StartGap is the time between the first scrapes of two targets that are
 	// new at once, so that a start with many nodes is not all TLS handshakes
-	// at the same moment. 0 is 1 ms. No first scrape is later than Resolution.
+	// at the same moment. 0 is 1 ms. No first scrape is due later than Resolution.
 	StartGap time.Duration
+	// FirstScrapes is how many nodes are scraped for the first time at once. Their
+	// handshakes are most of what a start costs; what has to wait for a processor longer
+	// than RequestTimeout has been done in vain. 0 is 256, more than keep one busy.
+	FirstScrapes int
 
 	// NoSummary leaves /stats/summary alone; a fresh node then has no rates
 	// until it has taken two samples, and there are no inputs of that source.
@@ -68,6 +72,9 @@ func (o Options) withDefaults() Options {
 	set(&o.StartGap, time.Millisecond)
 	set(&o.BridgeInterval, 5*time.Second)
 	set(&o.BridgeTime, 30*time.Second)
+	if o.FirstScrapes == 0 {
+		o.FirstScrapes = 256
+	}
 	o.BridgeInterval = min(o.BridgeInterval, o.Resolution)
 	if o.Registry == nil {
 		o.Registry = metrics.NewKubeRegistry()
@@ -90,6 +97,9 @@ func (o Options) Validate() error {
 		if field.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is %v: must not be negative", field.name, field.value))
 		}
+	}
+	if o.FirstScrapes < 0 {
+		errs = append(errs, fmt.Errorf("FirstScrapes is %d: must not be negative", o.FirstScrapes))
 	}
 	if o.Resolution != 0 && o.Resolution < time.Second {
 		errs = append(errs, fmt.Errorf("resolution is %v: must be at least 1s", o.Resolution))
