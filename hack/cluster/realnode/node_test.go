@@ -51,7 +51,10 @@ func findTraces(t *testing.T) traces {
 			t.Fatal(err)
 		}
 		for _, entry := range entries {
-			all.files = append(all.files, filepath.Join(dir, entry.Name()))
+			// libmount's own, which the first mount on a machine makes and all share.
+			if file := filepath.Join(dir, entry.Name()); file != "/run/mount" {
+				all.files = append(all.files, file)
+			}
 		}
 	}
 	return all
