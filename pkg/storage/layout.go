@@ -68,10 +68,10 @@ func NewLayout(keys []ContainerKey) (layout *Layout, rows []int32) {
 }
 
 // Edited is the layout of those rows of l, which may be nil, that keep says true of, and
-// of the keys in added, which are sorted, distinct and not in l; keep is asked twice. rows, which is as long
-// as both together, gets the new row of each row of l, -1 where it is left out, and
-// behind those the rows of the added keys. Of many pods few come or go at a time, and
-// so nothing is sorted; the strings are those of l and added.
+// of the keys in added, which are sorted, distinct and not in l; keep is asked twice.
+// rows, which is as long as both together, gets the new row of each row of l, -1 where
+// it is left out, and behind those the rows of the added keys. Of many pods few come or
+// go at a time, and so nothing is sorted; the strings are those of l and added.
 func (l *Layout) Edited(keep func(row int32) bool, added []ContainerKey, rows []int32) *Layout {
 	if l == nil {
 		l = &Layout{}

@@ -62,12 +62,12 @@ func nextState(old *nodeState, b *Batch, o *Options, r *retired, result *CommitR
 		batchLayout = &Layout{}
 	}
 	same := old.batchLayout == batchLayout && (old.layout == batchLayout || old.lingersOn(&m))
-	var s *nodeState
-	if same {
-		s = r.take(len(old.columns.rows), len(old.answers))
-	} else {
-		s = r.take(old.mergedSize(batchLayout))
+	rows, pods := len(old.columns.rows), len(old.answers)
+	if !same {
+		// Mostly one pod came and another lingers.
+		rows, pods = max(rows, len(batchLayout.Containers))+2, max(pods, len(batchLayout.Pods))+1
 	}
+	s := r.take(rows, pods)
 	s.slot, s.batchLayout, s.layout = old.slot, batchLayout, batchLayout
 	s.offset, s.base, s.steady = b.Offset, base, m.steady
 	before := func(pod int) int { return pod }
@@ -120,16 +120,6 @@ func (s *nodeState) lingersOn(m *moment) bool {
 		}
 	}
 	return true
-}
-
-// mergedSize is how many rows and pods a merge with that layout comes to, or somewhat
-// fewer: mostly one pod came and another lingers.
-func (s *nodeState) mergedSize(newer *Layout) (rows, pods int) {
-	older := s.layout
-	if older == nil {
-		older = &Layout{}
-	}
-	return max(len(older.Containers), len(newer.Containers)) + 2, max(len(older.Pods), len(newer.Pods)) + 1
 }
 
 // merge fills layout, columns and answers, whose memory there is, from the old state

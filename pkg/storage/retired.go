@@ -11,10 +11,11 @@ import (
 // A commit makes a node's rows anew, and those before are garbage: half of all that a
 // scrape allocated (BenchmarkCommit). So a state that nobody reads any more is retired,
 // and the next commit of any node of about that size takes its memory, which is still in
-// the processor's caches, too. Between commits nothing more is held than before.
+// the processor's caches, too. Between commits a few retired states are held, not one a
+// node, and of each state an eighth more rows than it has at most.
 //
-// Who reads a state first counts itself among the readers of its place and then loads
-// the state. So a writer that has stored the next one and sees no reader knows that
+// Whoever reads a state first counts itself among the readers of its place, and only then
+// loads the state. So a writer that has stored the next one and sees no reader knows that
 // nobody has the old one, and that nobody can get it: whoever comes later loads the next.
 // Where there is a reader, the old state is left to the collector, and nobody waits.
 

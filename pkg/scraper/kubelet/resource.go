@@ -38,19 +38,15 @@ type reading struct {
 func (r *reading) run() error {
 	count := 0
 	for {
-		passed := r.pass()
-		var line []byte
-		if !passed {
-			var more bool
-			if line, more = r.lines.Next(); !more {
+		if !r.pass() {
+			line, ok := r.lines.Next()
+			if !ok {
 				break
 			}
+			r.read(line)
 		}
 		if count++; count > r.options.MaxSeries {
 			return fmt.Errorf("read resource metrics: line %d: %w: the bound is %d", r.lines.Number(), ErrTooManySeries, r.options.MaxSeries)
-		}
-		if !passed {
-			r.read(line)
 		}
 		if r.slots.listed > r.options.MaxContainers {
 			return fmt.Errorf("read resource metrics: line %d: %w: the bound is %d", r.lines.Number(), ErrTooManyContainers, r.options.MaxContainers)

@@ -13,7 +13,7 @@ import (
 
 // Scratch is memory that the decoders of many nodes take in turn. Of thousands of
 // nodes only a few are being read at any moment, and what each would keep for
-// itself, up to 200 bytes a container, would be a third of what a node costs. The zero
+// itself, up to 200 bytes a container, would be an eighth of what a node costs. The zero
 // Scratch is ready; it may be used concurrently.
 type Scratch struct{ pool sync.Pool }
 

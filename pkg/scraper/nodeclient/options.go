@@ -28,8 +28,8 @@ type Options struct {
 	// once would only all be late, up to their requests' timeouts. 0 is 32.
 	MaxHandshakes int
 	// MaxConnections is how many connections may be open at once; one that is being made
-	// counts as two, and whoever finds no room fails. Up to seven eighths of them, and two
-	// less, are kept between requests. While more are open, each is closed after its
+	// counts as two, and whoever finds no room fails. Seven eighths of them, but at most
+	// all but two, are kept between requests. While more are open, each is closed after its
 	// answer, so that every node has its turn, and shakes hands for it. 0 is no bound.
 	MaxConnections int
 	// ReloadInterval is how often the files of the certificate authority and
