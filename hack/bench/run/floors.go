@@ -149,25 +149,35 @@ func (s *site) watches(ctx context.Context, o Options, v values) (err error) {
 	if err := pause(ctx, 2*settling+time.Duration(s.world.TotalPods())*200*time.Microsecond); err != nil {
 		return err
 	}
-	begin := time.Now()
-	before, err := procfs.CPU(p.ID().Pid)
+	cpu, err := s.cpuAsideScrapes(ctx, p.ID().Pid, o)
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, o.FloorSteady); err != nil {
-		return err
-	}
-	after, err := procfs.CPU(p.ID().Pid)
-	if err != nil {
-		return err
-	}
-	scrapes := float64(s.world.Nodes) * float64(time.Since(begin)) / float64(o.Resolution)
-	v.add(cpuPerScrape, (after-before).Seconds()*1e3/scrapes)
+	v.add(cpuPerScrape, cpu)
 	fmt.Fprintf(o.Progress, "watches of nodes and pods, discarded: %.3f ms of CPU a scrape\n", v.last(cpuPerScrape))
 	return nil
 }
 
-// empty measures the memory of an API server that does nothing.
+// cpuAsideScrapes is the CPU time, in milliseconds a scrape, that a process which scrapes
+// nothing uses while the product would scrape.
+func (s *site) cpuAsideScrapes(ctx context.Context, pid int, o Options) (float64, error) {
+	begin := time.Now()
+	before, err := procfs.CPU(pid)
+	if err != nil {
+		return 0, err
+	}
+	if err := pause(ctx, o.FloorSteady); err != nil {
+		return 0, err
+	}
+	after, err := procfs.CPU(pid)
+	if err != nil {
+		return 0, err
+	}
+	scrapes := float64(s.world.Nodes) * float64(time.Since(begin)) / float64(o.Resolution)
+	return (after - before).Seconds() * 1e3 / scrapes, nil
+}
+
+// empty measures the memory and the CPU of an API server that does nothing.
 func (s *site) empty(ctx context.Context, o Options, v values) (err error) {
 	server, err := s.startConstant("")
 	if err != nil {
@@ -186,7 +196,13 @@ func (s *site) empty(ctx context.Context, o Options, v values) (err error) {
 	}
 	v.add(steadyRSS, float64(m.RSS)/megabyte)
 	v.add(steadyAnonymous, float64(m.Anonymous)/megabyte)
-	fmt.Fprintf(o.Progress, "an empty API server: %.0f MB resident, %.0f MB anonymous\n", v.last(steadyRSS), v.last(steadyAnonymous))
+	cpu, err := s.cpuAsideScrapes(ctx, server.pid(), o)
+	if err != nil {
+		return err
+	}
+	v.add(cpuPerScrape, cpu)
+	fmt.Fprintf(o.Progress, "an empty API server: %.0f MB resident, %.0f MB anonymous, %.3f ms of CPU a scrape that it does not make\n",
+		v.last(steadyRSS), v.last(steadyAnonymous), v.last(cpuPerScrape))
 	return nil
 }
 
