@@ -207,7 +207,11 @@ func (o Options) Name(began time.Time) string {
 	case o.measuresSources():
 		return day + "-sources"
 	}
-	return fmt.Sprintf("%s-%dx%dx%d", day, o.Nodes, o.Pods, o.Containers)
+	name := fmt.Sprintf("%s-%dx%dx%d", day, o.Nodes, o.Pods, o.Containers)
+	if o.Selecting {
+		name += "-selecting"
+	}
+	return name
 }
 
 // report puts the figures together.
