@@ -69,16 +69,29 @@ func (f *Fleet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	*buffer = body
 	f.counts.bytes.Add(int64(len(body)))
+	sending := &sender{w: w}
+	defer func() { f.counts.sent.Add(sending.sent) }()
 	if compress {
-		f.compress(w, body)
+		w.Header().Set("Content-Encoding", "gzip")
+		f.compress(sending, body)
 		return
 	}
-	write(w, body)
+	write(sending, body)
 }
 
-func (f *Fleet) compress(w http.ResponseWriter, body []byte) {
-	f.counts.compressed.Add(1)
-	w.Header().Set("Content-Encoding", "gzip")
+// sender counts what is sent.
+type sender struct {
+	w    io.Writer
+	sent int64
+}
+
+func (s *sender) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	s.sent += int64(n)
+	return n, err
+}
+
+func (f *Fleet) compress(w io.Writer, body []byte) {
 	z := f.compressors.Get().(*gzip.Writer)
 	defer f.compressors.Put(z)
 	z.Reset(w)

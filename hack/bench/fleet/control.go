@@ -18,9 +18,9 @@ import (
 type Counters struct {
 	// Resource, Summary and Cadvisor are the requests, by document.
 	Resource, Summary, Cadvisor int64
-	// Bytes is the size of all answers before compression, Compressed how many
-	// of them were compressed.
-	Bytes, Compressed int64
+	// Bytes is the size of all answers before compression, Sent what was sent of them,
+	// without headers.
+	Bytes, Sent int64
 	// Accepted is the number of connections that were made, Open of those that
 	// are open now.
 	Accepted, Open int64
@@ -38,7 +38,7 @@ func (f *Fleet) Control() http.Handler {
 	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(Counters{
 			Resource: f.counts.resource.Load(), Summary: f.counts.summary.Load(), Cadvisor: f.counts.cadvisor.Load(),
-			Bytes: f.counts.bytes.Load(), Compressed: f.counts.compressed.Load(),
+			Bytes: f.counts.bytes.Load(), Sent: f.counts.sent.Load(),
 			Accepted: f.counts.accepted.Load(), Open: f.counts.open.Load(),
 		})
 	})

@@ -127,8 +127,8 @@ func addressOf(addr net.Addr) netip.Addr {
 
 // counts is what a Fleet counts.
 type counts struct {
-	resource, summary, cadvisor, bytes, compressed, accepted atomic.Int64
-	open                                                     atomic.Int64
+	resource, summary, cadvisor, bytes, sent, accepted atomic.Int64
+	open                                               atomic.Int64
 }
 
 func (c *counts) connState(_ net.Conn, state http.ConnState) {

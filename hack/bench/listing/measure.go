@@ -34,7 +34,7 @@ func OneByOne(ctx context.Context, c *Client, r Request, n int, limit time.Durat
 }
 
 // Together sends a request over each client at once, in so many rounds, and
-// returns all times in ascending order.
+// returns all times in ascending order. The clients have connected before.
 func Together(ctx context.Context, clients []*Client, r Request, rounds int) ([]time.Duration, error) {
 	var all []time.Duration
 	for range rounds {
@@ -56,13 +56,22 @@ func Together(ctx context.Context, clients []*Client, r Request, rounds int) ([]
 	return all, nil
 }
 
+// Connect has each client connect and be authorized, by a request whose answer does not
+// matter.
+func Connect(ctx context.Context, clients []*Client, r Request) error {
+	for _, c := range clients {
+		if _, err := c.Do(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Rate sends requests over each client without a pause for some time, and
 // returns how many were answered a second.
 func Rate(ctx context.Context, clients []*Client, r Request, duration time.Duration) (float64, error) {
-	for _, c := range clients {
-		if _, err := c.Do(ctx, r); err != nil {
-			return 0, err
-		}
+	if err := Connect(ctx, clients, r); err != nil {
+		return 0, err
 	}
 	var answered atomic.Int64
 	start := time.Now()

@@ -66,7 +66,7 @@ func ratio(a, b []float64) string {
 // less is how many times less ours is; of what should be more, how many times
 // more.
 func (r Row) less() string {
-	if r.Goal != nil && r.Goal.AtLeast {
+	if r.More {
 		return ratio(r.Ours, r.Theirs)
 	}
 	return ratio(r.Theirs, r.Ours)
@@ -86,7 +86,7 @@ func (r Row) verdict() string {
 	switch {
 	case r.Goal == nil || !ok:
 		return ""
-	case r.Goal.Reached(median):
+	case r.Reached(median):
 		return "pass"
 	}
 	return "**miss**"

@@ -31,6 +31,8 @@ type Row struct {
 	// Theirs and Ours are what was measured, one number a round, of
 	// metrics-server and of the product. Floor is what it is held against.
 	Theirs, Ours, Floor []float64 `json:",omitempty"`
+	// More says that more is better.
+	More bool `json:",omitempty"`
 	// Goal is nil where there is none.
 	Goal *Goal `json:",omitempty"`
 }
@@ -39,17 +41,16 @@ type Row struct {
 type Goal struct {
 	// Text says it as the project's goals do.
 	Text string
-	// Limit is the most, or with AtLeast the least, that reaches it.
-	Limit   float64
-	AtLeast bool
+	// Limit is the most, or where more is better the least, that reaches it.
+	Limit float64
 }
 
-// Reached says whether a figure reaches the goal.
-func (g Goal) Reached(figure float64) bool {
-	if g.AtLeast {
-		return figure >= g.Limit
+// Reached says whether a figure reaches the row's goal.
+func (r *Row) Reached(figure float64) bool {
+	if r.More {
+		return figure >= r.Goal.Limit
 	}
-	return figure <= g.Limit
+	return figure <= r.Goal.Limit
 }
 
 // Median returns the median of numbers, and whether there are any.

@@ -15,7 +15,8 @@ func TestMarkdown(t *testing.T) {
 		Settings: map[string]string{"nodes": "7"},
 		Rows: []Row{
 			{Name: "cpu", Unit: "ms", Theirs: []float64{3, 1, 2}, Ours: []float64{0.5}, Floor: []float64{0.25}, Goal: &Goal{Text: "1.25 × floor", Limit: 0.3125}},
-			{Name: "rate", Unit: "/s", Theirs: []float64{1000}, Ours: []float64{4000}, Goal: &Goal{Text: "more", Limit: 3000, AtLeast: true}},
+			{Name: "rate", Unit: "/s", Theirs: []float64{1000}, Ours: []float64{4000}, More: true, Goal: &Goal{Text: "more", Limit: 3000}},
+			{Name: "slow rate", Unit: "/s", Theirs: []float64{1000}, Ours: []float64{500}, More: true},
 			{Name: "alone", Unit: "MB", Ours: []float64{449}},
 		},
 		Notes: []string{"A note."},
@@ -32,6 +33,7 @@ func TestMarkdown(t *testing.T) {
 		"| nodes | 7 |",
 		"| cpu | 2.00 ms | 0.500 ms | 4.00 × | 0.250 ms | 2.00 × | 1.25 × floor | **miss** |",
 		"| rate | 1000 /s | 4000 /s | 4.00 × |  |  | more | pass |",
+		"| slow rate | 1000 /s | 500 /s | 0.500 × |  |  |  |  |",
 		"| alone |  | 449 MB |  |  |  |  |  |",
 		"- A note.",
 	} {

@@ -7,7 +7,7 @@
 //
 //   - options.go: what to run and for how long.
 //   - site.go: what the servers run against.
-//   - server.go, flags.go: the servers, as processes.
+//   - server.go, programs.go: the servers, as processes.
 //   - starts.go, first.go, steady.go, lists.go, floors.go: what is measured.
 //   - table.go: the rows of the report, and the goals.
 //

@@ -18,9 +18,11 @@ const (
 	firstTimeout = 5 * time.Minute
 	// settled is how old a pod must be at a server's start to be required.
 	settled = time.Minute
-	// firstPoll is how often is asked. It is a small list, so as not to keep
-	// the server from its work.
+	// firstPoll is how often is asked, and laterPoll how often once quick has passed.
+	// It is a small list, so as not to keep the server from its work.
 	firstPoll = 20 * time.Millisecond
+	laterPoll = 200 * time.Millisecond
+	quick     = 5 * time.Second
 )
 
 // errIncomplete is why a list is not the first complete one.
@@ -36,7 +38,11 @@ func (s *server) firstList(ctx context.Context) (time.Duration, error) {
 	tick := time.NewTicker(firstPoll)
 	defer tick.Stop()
 	var last error
-	for {
+	for hurried := true; ; {
+		if hurried && time.Since(s.started) > quick {
+			hurried = false
+			tick.Reset(laterPoll)
+		}
 		missing, _, err := s.missing(ctx, namespaceList(namespace), namespace)
 		if err == nil && missing == nil {
 			var end time.Time
@@ -78,7 +84,7 @@ func (s *server) missing(ctx context.Context, r listing.Request, namespace strin
 		there[key{item.Namespace, item.Name}] = len(item.Containers) == s.site.world.Containers
 	}
 	before := s.started.Add(-settled)
-	// While a server starts this is done fifty times a second, beside it.
+	// While a server starts this is done many times a second, beside it.
 	pod, ok := s.site.churn.Find(func(pod *world.Pod) bool {
 		required := (namespace == "" || pod.Namespace == namespace) && !pod.Idle && pod.Started.Before(before)
 		return required && !there[key{pod.Namespace, pod.Name}]

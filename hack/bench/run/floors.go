@@ -29,18 +29,15 @@ type floorOf struct {
 }
 
 // floors measures what getting the same bytes costs at least, over each
-// transport in turn and with each node alone, and what watching the same objects costs.
-func (s *site) floors(ctx context.Context, o Options, v map[floor.Transport]values, alone, watches values) error {
+// transport in turn and with each node alone.
+func (s *site) floors(ctx context.Context, o Options, v map[floor.Transport]values, alone values) error {
 	for _, name := range o.Transports {
 		transport := floor.Transport(name)
 		if err := s.floor(ctx, o, floorOf{transport: transport}, v[transport]); err != nil {
 			return err
 		}
 	}
-	if err := s.floor(ctx, o, floorOf{transport: floor.NodeClient, alone: true}, alone); err != nil {
-		return err
-	}
-	return s.watches(ctx, o, watches)
+	return s.floor(ctx, o, floorOf{transport: floor.NodeClient, alone: true}, alone)
 }
 
 // floor measures one floor.
@@ -51,29 +48,26 @@ func (s *site) floor(ctx context.Context, o Options, of floorOf, v values) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Failure(), p.Kill()) }()
-	before, err := procfs.MemoryOf(p.ID().Pid)
-	if err != nil {
-		return err
-	}
-	if err := pause(ctx, started); err != nil {
+	// Its first requests shake hands, which is no part of a scrape.
+	if err := pause(ctx, started+o.Resolution); err != nil {
 		return err
 	}
 	w, err := s.observe(ctx, p.ID().Pid, o.FloorSteady)
 	if err != nil {
 		return err
 	}
-	after, err := procfs.MemoryOf(p.ID().Pid)
+	m, err := procfs.MemoryOf(p.ID().Pid)
 	if err != nil {
 		return err
 	}
 	v.add(cpuPerScrape, w.perScrape())
-	v.add(steadyRSS, (float64(after.RSS)-float64(before.RSS))/megabyte)
+	v.add(steadyAnonymous, float64(m.Anonymous)/megabyte)
 	how := string(of.transport)
 	if of.alone {
 		how += ", each node alone"
 	}
-	fmt.Fprintf(o.Progress, "floor over %s: %.3f ms of CPU a scrape over %d scrapes, %.0f MB for its connections\n",
-		how, w.perScrape(), w.asked.Resource, v.last(steadyRSS))
+	fmt.Fprintf(o.Progress, "floor over %s: %.3f ms of CPU a scrape over %d scrapes, %.0f MB anonymous\n",
+		how, w.perScrape(), w.asked.Resource, v.last(steadyAnonymous))
 	return nil
 }
 
@@ -101,7 +95,7 @@ func (s *site) resource() string {
 	return floor.Resource
 }
 
-// beside measures a server and the cheapest floor over one window: on a machine
+// beside measures a server and the floor over nodeclient in one window: on a machine
 // whose speed changes from minute to minute, only such figures can be compared.
 func (s *server) beside(ctx context.Context, o Options, v, least values) (err error) {
 	p, err := s.site.startFloor(o, floorOf{transport: floor.NodeClient})
@@ -137,24 +131,27 @@ func (s *server) beside(ctx context.Context, o Options, v, least values) (err er
 	return nil
 }
 
-// watches measures what client-go alone uses to watch nodes and pods, for as many
-// scrapes as the server would have made meanwhile.
-func (s *site) watches(ctx context.Context, o Options, v values) (err error) {
-	p, err := s.start("watching", s.programs.watching, "-kubeconfig="+s.kubeconfig)
+// atRest measures the product while there is nothing for it to scrape and nobody asks: it
+// watches all nodes and pods, and is an API server.
+func (s *site) atRest(ctx context.Context, o Options, v values) (err error) {
+	server, err := s.startServer(ours, o, "--node-selector=none=none")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Failure(), p.Kill()) }()
-	// A thousand nodes of 30 pods are listed in a second or two.
-	if err := pause(ctx, 2*settling+time.Duration(s.world.TotalPods())*200*time.Microsecond); err != nil {
+	defer func() { err = errors.Join(err, server.process.Failure(), server.stop()) }()
+	if err := server.awaitAnswers(ctx); err != nil {
 		return err
 	}
-	cpu, err := s.cpuAsideScrapes(ctx, p.ID().Pid, o)
+	// For a while after a list, events are read one by one.
+	if err := pause(ctx, 4*settling); err != nil {
+		return err
+	}
+	cpu, err := s.cpuAsideScrapes(ctx, server.pid(), o)
 	if err != nil {
 		return err
 	}
-	v.add(cpuPerScrape, cpu)
-	fmt.Fprintf(o.Progress, "watches of nodes and pods, discarded: %.3f ms of CPU a scrape\n", v.last(cpuPerScrape))
+	v.add(atRestPerScrape, cpu)
+	fmt.Fprintf(o.Progress, "%s without nodes to scrape: %.3f ms of CPU a scrape that it does not make\n", ours, cpu)
 	return nil
 }
 

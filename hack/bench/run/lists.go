@@ -39,6 +39,9 @@ func fullKinds() []fullKind {
 // fullLists measures full lists of all kinds, one at a time and ten at once.
 func (s *server) fullLists(ctx context.Context, o Options, v values) error {
 	clients := s.clients(together)
+	if err := listing.Connect(ctx, clients, s.site.hpaList()); err != nil {
+		return err
+	}
 	for _, kind := range fullKinds() {
 		r := fullList(kind.encoding, kind.gzip)
 		before, err := s.allocated(ctx)

@@ -19,8 +19,8 @@ const metricsServer = toolchain.Module("metrics-server")
 
 // programs are the paths of what is run.
 type programs struct {
-	theirs, ours                     string
-	fleet, floor, constant, watching string
+	theirs, ours           string
+	fleet, floor, constant string
 	// counting, shipping and agent are of the sink's benchmark.
 	counting, shipping, agent string
 	// manifests is the directory of manifests/base, recording that of a real
@@ -38,7 +38,6 @@ func build(ctx context.Context, o Options, dir string) (*programs, error) {
 	p := &programs{
 		ours:  filepath.Join(dir, ours),
 		fleet: filepath.Join(dir, "fleet"), floor: filepath.Join(dir, "floor"), constant: filepath.Join(dir, "constant"),
-		watching: filepath.Join(dir, "watching"),
 		counting: filepath.Join(dir, "counting"), shipping: filepath.Join(dir, "shipping"), agent: filepath.Join(dir, "agent"),
 		manifests: filepath.Join(root, "manifests", "base"),
 		recording: filepath.Join(root, "pkg", "scraper", "kubelet", "testdata", "scrape-1"),
@@ -52,7 +51,7 @@ func build(ctx context.Context, o Options, dir string) (*programs, error) {
 	if err := toolchain.BuildPackage(ctx, o.Progress, "./cmd/metrics-apiserver", p.ours, "-ldflags=-s -w"); err != nil {
 		return nil, err
 	}
-	if err := buildIn(ctx, filepath.Join(root, "hack", "bench"), dir, "./cmd/fleet", "./cmd/floor", "./cmd/constant", "./cmd/watching", "./cmd/counting", "./cmd/shipping"); err != nil {
+	if err := buildIn(ctx, filepath.Join(root, "hack", "bench"), dir, "./cmd/fleet", "./cmd/floor", "./cmd/constant", "./cmd/counting", "./cmd/shipping"); err != nil {
 		return nil, err
 	}
 	if o.measures(sink) {

@@ -59,10 +59,9 @@ func Run(ctx context.Context, o Options, dir string) (*report.Report, error) {
 // measured is all figures.
 type measured struct {
 	theirs, ours, empty, constant values
-	// watches is what client-go uses for the watches alone. sources is the product
-	// with all sources of custom metrics, sourcesFloor a process that gets the same
-	// documents.
-	watches, sources, sourcesFloor values
+	// sources is the product with all sources of custom metrics, sourcesFloor a process
+	// that gets the same documents.
+	sources, sourcesFloor values
 	// beside is the floor while the product ran beside it.
 	beside values
 	// alone is the floor with each node at a moment of its own.
@@ -77,7 +76,7 @@ type measured struct {
 func newMeasured(o Options) *measured {
 	m := &measured{
 		theirs: values{}, ours: values{}, empty: values{}, constant: values{},
-		beside: values{}, alone: values{}, watches: values{}, sources: values{}, sourcesFloor: values{},
+		beside: values{}, alone: values{}, sources: values{}, sourcesFloor: values{},
 		floors: map[floor.Transport]values{}, sink: newSinkFigures(),
 	}
 	for _, transport := range floor.Transports() {
@@ -114,16 +113,19 @@ func (m *measured) measure(ctx context.Context, o Options, s *site) error {
 			if err := s.measureServer(ctx, o, ours, bodies, m.ours, m.beside); err != nil {
 				return err
 			}
+			if err := s.atRest(ctx, o, m.ours); err != nil {
+				return fmt.Errorf("measure %s at rest: %w", ours, err)
+			}
 		}
-	}
-	if o.measures(constant) {
-		if err := errors.Join(s.empty(ctx, o, m.empty), s.constants(ctx, o, bodies, m.constant)); err != nil {
-			return err
+		if o.measures(constant) {
+			if err := errors.Join(s.empty(ctx, o, m.empty), s.constants(ctx, o, bodies, m.constant)); err != nil {
+				return err
+			}
 		}
-	}
-	if o.measures(floors) {
-		if err := s.floors(ctx, o, m.floors, m.alone, m.watches); err != nil {
-			return err
+		if o.measures(floors) {
+			if err := s.floors(ctx, o, m.floors, m.alone); err != nil {
+				return err
+			}
 		}
 	}
 	if o.measures(sources) {
@@ -240,7 +242,9 @@ func settings(o Options) map[string]string {
 	}
 	return map[string]string{
 		"size":   fmt.Sprintf("%d nodes × %d pods × %d containers", o.Nodes, o.Pods, o.Containers),
-		"steady": fmt.Sprintf("%v, floors %v", o.Steady, o.FloorSteady),
+		"steady": fmt.Sprintf("%v, %v after the first complete list; floors %v", o.Steady, o.Warmup, o.FloorSteady),
 		"rounds": fmt.Sprint(o.Rounds),
+		"in each": fmt.Sprintf("%d starts; of each full list %d back to back, %d after a pause, %d × %d at once; %d HPA's lists",
+			o.Starts, o.Lists, o.ColdLists, o.Rounds10, together, o.HPALists),
 	}
 }

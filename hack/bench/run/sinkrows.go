@@ -29,10 +29,12 @@ func (f *sinkFigures) rows() []report.Row {
 		return report.Row{Name: "remote-write: " + name, Unit: unit, Ours: ours, Floor: floor, Goal: goal}
 	}
 	none, hanging := f.none, f.hanging
+	fastest := row("samples delivered as fast as they go, receiver on the same CPUs", "/s", f.alone[samplesPerSecond], nil, &report.Goal{Text: "≥ 500,000/s", Limit: 500_000})
+	fastest.More = true
 	return []report.Row{
 		row("CPU per million samples of 10,600 series, from kubelets' answers to the receiver's, as fast as they go", "s", f.alone[cpuPerMillionAtMost], nil, &report.Goal{Text: "≤ 0.45 s", Limit: 0.45}),
 		row(fmt.Sprintf("the same at an even pace of %d samples a second", pacedRate), "s", f.alone[cpuPerMillion], nil, nil),
-		row("samples delivered as fast as they go, receiver on the same CPUs", "/s", f.alone[samplesPerSecond], nil, &report.Goal{Text: "≥ 500,000/s", Limit: 500_000, AtLeast: true}),
+		fastest,
 		row("bytes a sample", "B", f.alone[bytesPerSample], nil, nil),
 		row(fmt.Sprintf("series of %d nodes, /metrics/resource", sinkNodes), "", f.resource[seriesShipped], nil, nil),
 		row("resident memory of a server that ships them; floor: without a sink", "MB", f.resource[steadyRSS], none[steadyRSS], moreThanFloor(none[steadyRSS], 30)),

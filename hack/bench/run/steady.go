@@ -53,7 +53,7 @@ func (s *site) observe(ctx context.Context, pid int, length time.Duration) (w wi
 	w.asked.Summary -= asked.Summary
 	w.asked.Cadvisor -= asked.Cadvisor
 	w.asked.Bytes -= asked.Bytes
-	w.asked.Compressed -= asked.Compressed
+	w.asked.Sent -= asked.Sent
 	if w.asked.Resource == 0 {
 		return w, fmt.Errorf("no kubelet was asked within %v", length)
 	}
@@ -77,6 +77,7 @@ func (s *server) steady(ctx context.Context, o Options, v values) error {
 	requests := float64(w.asked.Resource + w.asked.Summary + w.asked.Cadvisor)
 	v.add(requestsPerMinute, requests/float64(s.site.world.Nodes)/w.length.Minutes())
 	v.add(bytesPerAnswer, float64(w.asked.Bytes)/requests/1e3)
+	v.add(sentPerAnswer, float64(w.asked.Sent)/requests/1e3)
 	v.add(bytesPerScrape, float64(w.asked.Bytes)/float64(w.asked.Resource)/1e3)
 	v.add(fleetPerScrape, w.fleetCPU.Seconds()*1e3/float64(w.asked.Resource))
 	after, err := s.allocated(ctx)
