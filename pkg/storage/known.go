@@ -13,8 +13,9 @@ import (
 // must be comparable, as a pointer is: equal ones are one pod.
 type KnownPod interface {
 	// Statuses is what the cluster says of the pod's containers now. known is
-	// false once the pod is gone, and stays so: what there is of its name then is
-	// another KnownPod. It is called during Commit, must not block nor call the
+	// false once the pod was seen to go, and stays so: what there is of its name then
+	// is another KnownPod. Where nobody saw that, one may be two pods, one after the
+	// other, which PodQuery.Started tells apart. It is called during Commit, must not block nor call the
 	// store, and the slice it returns is not written.
 	Statuses() (containers []ContainerStatus, known bool)
 	// Place is where the pod's newest answer is posted, the PodPlace of queries

@@ -76,7 +76,7 @@ func nextState(old *nodeState, b *Batch, o *Options, r *retired, result *CommitR
 		s.columns = old.columns.advanced(s.columns.rows, b, &m, refuse)
 		s.known = old.known
 	} else {
-		before = s.merge(old, b, m, refuse)
+		before = s.merge(old, b, &m, refuse)
 	}
 	s.answer(old, before, o, m)
 
@@ -120,101 +120,6 @@ func (s *nodeState) lingersOn(m *moment) bool {
 		}
 	}
 	return true
-}
-
-// merge fills layout, columns and answers, whose memory there is, from the old state
-// and a batch whose layout is another. Both are sorted, so it is one pass. A row
-// or an answer that the batch does not list lingers to the staleness bound.
-// before is the index that a pod of the new layout had in the old one, or -1.
-func (s *nodeState) merge(old *nodeState, b *Batch, m moment, refuse func(Refusal)) (before func(pod int) int) {
-	older, newer := old.layout, s.batchLayout
-	if older == nil {
-		older = &Layout{}
-	}
-	pods := len(s.answers)
-	merged := &Layout{Pods: make([]PodRows, 0, pods), Containers: make([]string, 0, len(s.columns.rows))}
-	s.columns.rows = s.columns.rows[:0]
-	was := make([]int32, 0, pods)
-
-	i, j := 0, 0 // pods of older and newer
-	for i < len(older.Pods) || j < len(newer.Pods) {
-		order := 0
-		switch {
-		case i == len(older.Pods):
-			order = 1
-		case j == len(newer.Pods):
-			order = -1
-		default:
-			order = older.Pods[i].Compare(newer.Pods[j].Namespace, newer.Pods[j].Name)
-		}
-		var then, now PodRows // empty where one side lacks the pod
-		at := int32(-1)
-		if order <= 0 {
-			then, at = older.Pods[i], int32(i)
-			i++
-		}
-		if order >= 0 {
-			now = newer.Pods[j]
-			j++
-		}
-		s.mergePod(merged, old, older, then, b, newer, now, m, refuse)
-		if len(merged.Pods) > len(was) {
-			was = append(was, at)
-		} else if answer := &old.answers[at]; answer.known() && m.fresh(answer.time) {
-			// No container lingers, but the answer does: it keeps a row of its
-			// own, which nothing lists.
-			merged.append(ContainerKey{Namespace: then.Namespace, Pod: then.Name, Container: older.Containers[then.First]})
-			s.columns.append(usageRow{})
-			was = append(was, at)
-		}
-	}
-	if len(merged.Containers) != len(newer.Containers) || len(merged.Pods) != len(newer.Pods) {
-		s.layout = merged
-	}
-	s.answers = slices.Grow(s.answers[:0], len(was))[:len(was)]
-	s.known = make([]KnownPod, len(was))
-	for p, at := range was {
-		if at >= 0 {
-			s.known[p] = old.known[at]
-		}
-	}
-	return func(pod int) int { return int(was[pod]) }
-}
-
-// mergePod merges the rows of one pod.
-func (s *nodeState) mergePod(merged *Layout, old *nodeState, older *Layout, then PodRows, b *Batch, newer *Layout, now PodRows, m moment, refuse func(Refusal)) {
-	i, j := then.First, now.First
-	for i < then.End || j < now.End {
-		order := 0
-		switch {
-		case i == then.End:
-			order = 1
-		case j == now.End:
-			order = -1
-		case older.Containers[i] < newer.Containers[j]:
-			order = -1
-		case older.Containers[i] > newer.Containers[j]:
-			order = 1
-		}
-		var row usageRow
-		key := ContainerKey{Namespace: then.Namespace, Pod: then.Name}
-		if order <= 0 {
-			row = old.columns.at(i)
-			row.listed = false
-			key.Container = older.Containers[i]
-			i++
-		}
-		if order >= 0 {
-			row = advance(row, order == 0, b.Samples[j], b.estimate(int(j)), m, refuse)
-			row.listed = true
-			key = ContainerKey{Namespace: now.Namespace, Pod: now.Name, Container: newer.Containers[j]}
-			j++
-		}
-		if row.listed || m.fresh(row.served) {
-			merged.append(key)
-			s.columns.append(row)
-		}
-	}
 }
 
 // answer assembles the answer of every listed pod; where it is incomplete the
