@@ -142,16 +142,6 @@ func searchPod(layout *storage.Layout, namespace, name []byte) int32 {
 	return -1
 }
 
-// searchContainer is the row of a pod's container in a layout, or -1.
-func searchContainer(layout *storage.Layout, pod int32, container []byte) int32 {
-	for row := layout.Pods[pod].First; row < layout.Pods[pod].End; row++ {
-		if layout.Containers[row] == string(container) {
-			return row
-		}
-	}
-	return -1
-}
-
 // pod is the slot of a pod, which it lists.
 func (r *inputRows) pod(namespace, name []byte) int32 {
 	if slot := searchPod(r.layout, namespace, name); slot >= 0 {
@@ -178,7 +168,7 @@ func (r *inputRows) pod(namespace, name []byte) int32 {
 // container is the slot of a container of the pod in the slot pod, and lists it.
 func (r *inputRows) container(pod int32, name []byte) int32 {
 	if int(pod) < r.pods.rows {
-		if slot := searchContainer(r.layout, pod, name); slot >= 0 {
+		if slot := findContainer(r.layout, &r.layout.Pods[pod], name); slot >= 0 {
 			return r.containers.list(slot)
 		}
 	}
@@ -188,7 +178,7 @@ func (r *inputRows) container(pod int32, name []byte) int32 {
 	if !ok {
 		key := r.podName(pod)
 		if p := searchPod(r.names, []byte(key.Namespace), []byte(key.Pod)); p >= 0 {
-			if row := searchContainer(r.names, p, name); row >= 0 {
+			if row := findContainer(r.names, &r.names.Pods[p], name); row >= 0 {
 				key.Container = r.names.Containers[row]
 			}
 		}

@@ -30,13 +30,18 @@ func findRow(layout *storage.Layout, name containerName) (pod *storage.PodRows, 
 	if i == len(pods) || pods[i].Namespace != string(name.namespace) || pods[i].Name != string(name.pod) {
 		return nil, -1
 	}
-	pod = &pods[i]
-	for row = pod.First; row < pod.End; row++ {
-		if layout.Containers[row] == string(name.container) {
-			return pod, row
-		}
+	return &pods[i], findContainer(layout, &pods[i], name.container)
+}
+
+// findContainer is the row of a pod's container in layout, or -1. A stranger decides how
+// many containers a pod has, so they are not gone through one by one.
+func findContainer(layout *storage.Layout, pod *storage.PodRows, container []byte) int32 {
+	names := layout.Containers[pod.First:pod.End]
+	i := sort.Search(len(names), func(i int) bool { return compare(names[i], container) >= 0 })
+	if i == len(names) || names[i] != string(container) {
+		return -1
 	}
-	return pod, -1
+	return pod.First + int32(i)
 }
 
 // compare orders a string and bytes without making one of the other.
