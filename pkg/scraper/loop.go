@@ -148,9 +148,13 @@ func (l *loop) turn(ctx context.Context) (wake time.Time) {
 	scrape := !now.Before(l.next)
 	if l.changed.Swap(false) {
 		l.conn.SetEndpoint(l.target.Load().endpoint())
-		// A good node keeps its phase. A failing one is asked at once, because
-		// what changed may be the cure.
-		scrape = scrape || l.outage.failures > 0
+		// A good node keeps its phase. A failing one is asked soon, because what
+		// changed may be the cure; but a node may change what is known of it as often
+		// as it likes, which must not make it be asked without a pause.
+		if soon := l.status.Load().Attempted.Add(firstRetry(l.manager.options.Resolution)); l.outage.failures > 0 && soon.Before(l.next) {
+			l.next = soon
+			scrape = !now.Before(soon)
+		}
 	}
 	if l.demanded.Swap(false) {
 		l.look()
@@ -202,6 +206,11 @@ func (l *loop) scrape(ctx context.Context) time.Time {
 	return nextAttempt(l.name, ended, l.outage.failures, options.Resolution, l.manager.count())
 }
 
+// longestFirst is how long a first scrape counts among those that go on. It is for work
+// that new nodes take turns, and a node that hangs does none: by then a good one is done,
+// unless the processors are busy beyond what turns could mend.
+const longestFirst = 2 * time.Second
+
 // admit waits until the node may be scraped for the first time, if it was not yet: after
 // that it waits for nobody. None of a request's time passes meanwhile, and as long as
 // others' do, the loop is not one that hangs. done must be called after the scrape.
@@ -212,7 +221,12 @@ func (l *loop) admit(ctx context.Context) (done func()) {
 	l.due.Store(0)
 	select {
 	case l.manager.first <- struct{}{}:
-		return func() { <-l.manager.first }
+		over := sync.OnceFunc(func() { <-l.manager.first })
+		timer := time.AfterFunc(longestFirst, over)
+		return func() {
+			timer.Stop()
+			over()
+		}
 	case <-ctx.Done():
 		return func() {}
 	}

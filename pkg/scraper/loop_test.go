@@ -5,6 +5,8 @@ package scraper
 
 import (
 	"errors"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -243,9 +245,37 @@ func TestAProblemIsAFailureUntilItIsSolved(t *testing.T) {
 			t.Errorf("status: %+v", s)
 		}
 		r.manager.Set(target("node-1"))
+		time.Sleep(firstRetry(15 * time.Second)) // Where it was tried just before.
 		synctest.Wait()
 		if s := r.status("node-1"); s.State != Up {
 			t.Errorf("status: %+v", s)
+		}
+	})
+}
+
+// TestChangesHurryWithin: a failing node that changes what is known of it all the time is
+// not asked more often than one that has just begun to fail.
+func TestChangesHurryWithin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		k := r.node("node-1")
+		k.SetFault(kubelettest.Fault{Status: http.StatusInternalServerError})
+		addresses := []Address{{Type: "Hostname", Host: "node-1"}, {Type: "Hostname", Host: "other"}}
+		changing := target("node-1")
+		r.manager.Set(changing)
+		r.run()
+		time.Sleep(time.Minute)
+		before := k.Requests(DefaultResourcePath)
+		for range 600 {
+			time.Sleep(100 * time.Millisecond)
+			slices.Reverse(addresses)
+			changing.Addresses = slices.Clone(addresses)
+			r.manager.Set(changing)
+			synctest.Wait()
+		}
+		// Every two seconds, and where a retry was due anyway, which is in phase.
+		if asked := k.Requests(DefaultResourcePath) - before; asked < 10 || asked > 31+4 {
+			t.Errorf("asked %d times within a minute", asked)
 		}
 	})
 }

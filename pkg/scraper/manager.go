@@ -301,8 +301,9 @@ func (m *Manager) Alive(now time.Time) error {
 		return nil
 	}
 	for _, l := range m.loops() {
-		late := now.Sub(m.epoch) - time.Duration(l.due.Load())
-		if late > 2*m.options.Resolution && l.due.Load() != 0 {
+		due := time.Duration(l.due.Load()) // 0 while it waits for its first turn.
+		late := now.Sub(m.epoch) - due
+		if late > 2*m.options.Resolution && due != 0 {
 			return fmt.Errorf("scrape node %s: its loop has not moved for %v", l.name, late.Round(time.Second))
 		}
 	}
