@@ -14,7 +14,8 @@ import (
 
 // heldPod is the place of one pod: the pod in it is replaced as a whole, so
 // that sorted slices of places stay true while pods change. It is what the store
-// of usage knows the pod by: another pod of the same name has another place.
+// of usage knows the pod by. Another pod of the same name has another place, unless
+// nobody has seen the first one go; what was sampled before it started is not its own.
 type heldPod struct {
 	pod atomic.Pointer[Pod]
 	// What the pod has in common with others, one holding of each. Those that
