@@ -234,8 +234,19 @@ func referenceSummary(body string, batch storage.Batch, maxContainers int) (desc
 		}
 		return total, rate, known
 	}
-	same := func(total uint64, known bool, sample storage.Sample) bool {
-		return known && sample.Has&storage.HasCPU != 0 && math.Abs(float64(int64(total)-int64(sample.CPU))) <= max(1, math.Ldexp(float64(total), -52))
+	same := func(total uint64, sample storage.Sample) bool {
+		return sample.Has&storage.HasCPU != 0 && math.Abs(float64(int64(total)-int64(sample.CPU))) <= max(1, math.Ldexp(float64(total), -52))
+	}
+	// take sets the estimate where it is missing, if it is of the sample's moment.
+	take := func(estimate *uint64, total, rate uint64, known bool, sample storage.Sample) {
+		switch {
+		case *estimate != 0 || rate == 0 || !known:
+		case same(total, sample):
+			*estimate = rate
+			stats.Series++
+		default:
+			stats.Moved++
+		}
 	}
 
 	batch.Estimates = make([]uint64, len(batch.Samples))
@@ -257,9 +268,8 @@ func referenceSummary(body string, batch storage.Batch, maxContainers int) (desc
 				}
 			}
 			for row, candidate := range []string{"a", "b"} {
-				if namespace == "n" && pod == "p" && name == candidate && rate > 0 && batch.Estimates[row] == 0 && same(total, known, batch.Samples[row]) {
-					batch.Estimates[row] = rate
-					stats.Series++
+				if namespace == "n" && pod == "p" && name == candidate {
+					take(&batch.Estimates[row], total, rate, known, batch.Samples[row])
 				}
 			}
 		}
@@ -277,10 +287,7 @@ func referenceSummary(body string, batch storage.Batch, maxContainers int) (desc
 					total, rate, known = readCPU(m.value)
 				}
 			}
-			if batch.UsageEstimate == 0 && rate > 0 && same(total, known, batch.Usage) {
-				batch.UsageEstimate = rate
-				stats.Series++
-			}
+			take(&batch.UsageEstimate, total, rate, known, batch.Usage)
 		case "pods":
 			for _, pod := range array(top.value) {
 				if pods++; pods > maxContainers {
@@ -340,6 +347,7 @@ func jsonDepth(body string) (deepest int) {
 func FuzzSummary(f *testing.F) {
 	for _, body := range []string{
 		`{"node":{"cpu":{"usageCoreNanoSeconds":5000,"usageNanoCores":7}},"pods":[{"podRef":{"name":"p","namespace":"n"},"containers":[{"name":"a","cpu":{"usageCoreNanoSeconds":100,"usageNanoCores":7}},{"name":"b","cpu":{"usageCoreNanoSeconds":4611686018427387904,"usageNanoCores":1e3}}]}]}`,
+		`{"node":{"cpu":{"usageCoreNanoSeconds":5,"usageNanoCores":7}},"pods":[{"podRef":{"name":"p","namespace":"n"},"containers":[{"name":"a","cpu":{"usageCoreNanoSeconds":10,"usageNanoCores":7}}]}]}`,
 		`{"pods":[{"containers":[{"cpu":{"usageNanoCores":7,"usageCoreNanoSeconds":100},"name":"a"}],"podRef":{"namespace":"n","name":"p"}}],"node":{}}`,
 		`{"node":null,"pods":[null,{"podRef":null,"containers":[null]}]}`, `{"pods":[{},{},{},{},{}]}`, `{"n\u006fde":{"cpu":{"usageNanoCores":-1}}}`, `null`, `{"x":[[[[true,false,null,"\ud800",-0.1e+5]]]]}`,
 	} {
