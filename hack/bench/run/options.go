@@ -32,8 +32,10 @@ type Options struct {
 	// Starts is how often each server is started until its first complete list. The
 	// last one stays to be measured.
 	Starts int
-	// Lists is how many full lists of each kind are timed, and HPALists how
-	// many of an HPA's; Rounds10 how often ten full lists are asked for at once.
+	// Lists is how many full lists of each kind are timed, and HPALists how many of an
+	// HPA's, which should take a resolution or more, so that all that a server does in
+	// that time is beside some of them; Rounds10 how often ten full lists are asked for
+	// at once.
 	Lists, HPALists, Rounds10 int
 	// ColdLists is how many full lists are timed that come after a pause of a
 	// resolution, in which nearly all samples change.
@@ -89,7 +91,7 @@ func Defaults() Options {
 		Nodes: 1000, Pods: 30, Containers: 2,
 		Resolution: 15 * time.Second, Lifetime: time.Hour,
 		Warmup: time.Minute, Steady: 5 * time.Minute, FloorSteady: 2 * time.Minute, Starts: 3,
-		Lists: 50, HPALists: 3000, Rounds10: 5, ColdLists: 3, AgeLists: 5, RateTime: 10 * time.Second, SinkSamples: 1_000_000,
+		Lists: 50, HPALists: 30_000, Rounds10: 5, ColdLists: 3, AgeLists: 5, RateTime: 10 * time.Second, SinkSamples: 1_000_000,
 		Rounds: 1, Kubernetes: "1.37", Transports: transports(), Measure: Subjects(), Progress: io.Discard,
 	}
 }

@@ -60,17 +60,7 @@ func (v values) last(f figure) float64 { return v[f][len(v[f])-1] }
 
 // rows are the rows of the report, with the project's goals.
 func (m *measured) rows(o Options) []report.Row {
-	cheapest, name := m.cheapest()
-	rows := []report.Row{
-		m.row("CPU per node scrape", "ms", cpuPerScrape, cheapest, timesFloor(cheapest, 1.25)),
-	}
-	for _, transport := range floor.Transports() {
-		title := "floor: GET and discard over " + string(transport)
-		if transport == name {
-			title += " (the floor)"
-		}
-		rows = append(rows, report.Row{Name: title, Unit: "ms", Floor: m.floors[transport][cpuPerScrape]})
-	}
+	rows := m.scrapeRows()
 	rows = append(rows,
 		report.Row{Name: "floor: GET and discard over nodeclient, each node at a moment of its own", Unit: "ms", Floor: m.alone[cpuPerScrape]},
 		m.row("CPU per node scrape, and the floor over nodeclient, in one window", "ms", besidePerScrape, m.beside[besidePerScrape], timesFloor(m.beside[besidePerScrape], 1.25)),
@@ -137,7 +127,27 @@ func (m *measured) sourcesRows() []report.Row {
 	}
 }
 
-// cheapest is the CPU per scrape of the cheapest floor.
+// scrapeRows are what a scrape costs against each floor, of which the cheapest has the
+// goal.
+func (m *measured) scrapeRows() []report.Row {
+	const title = "CPU per node scrape"
+	cheapest, name := m.cheapest()
+	if cheapest == nil {
+		return []report.Row{m.row(title, "ms", cpuPerScrape, nil, nil)}
+	}
+	over := func(transport floor.Transport) string {
+		return title + "; floor: GET and discard over " + string(transport)
+	}
+	rows := []report.Row{m.row(over(name), "ms", cpuPerScrape, cheapest, timesFloor(cheapest, 1.25))}
+	for _, transport := range floor.Transports() {
+		if gets := m.floors[transport][cpuPerScrape]; transport != name && len(gets) > 0 {
+			rows = append(rows, m.row(over(transport), "ms", cpuPerScrape, gets, nil))
+		}
+	}
+	return rows
+}
+
+// cheapest is the CPU per scrape of the cheapest floor; nil if none was measured.
 func (m *measured) cheapest() (numbers []float64, name floor.Transport) {
 	least := math.Inf(1)
 	for _, transport := range floor.Transports() {
