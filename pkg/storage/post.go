@@ -110,10 +110,6 @@ func (p *post) clear() {
 	}
 }
 
-// Fetch reads of the pod's post what Store.Pod reads last, and says nothing. Who
-// asks for many pods calls it for some of them ahead, to wait for memory once.
-func (p *PodPlace) Fetch() int64 { return p.post.time.Load() }
-
 // lock begins to write. Two write at once only where two nodes claim a pod.
 func (p *post) lock() (version uint32) {
 	for {
@@ -123,41 +119,4 @@ func (p *post) lock() (version uint32) {
 		}
 		runtime.Gosched()
 	}
-}
-
-// posted is the answer to q from the pod's post; ok is false where it has none, and
-// where it is too old, or of an earlier pod: the node's state says why there is no
-// answer.
-func (s *Store) posted(dst []ContainerUsage, q *PodQuery, now Millis) (usage PodUsage, ok bool) {
-	if q.Place == nil || q.NodePlace == nil || len(q.Containers) == 0 {
-		return usage, false
-	}
-	p := &q.Place.post
-	version, shape := p.version.Load(), shape(p.shape.Load())
-	node := p.node.Load()
-	if shape == 0 || node == nil || node != q.NodePlace.slot.Load() || node.store != s || node.node != q.Node || node.state.Load() == nil || p.statuses.Load() != &q.Containers[0] {
-		return usage, false
-	}
-	usage = PodUsage{Time: Millis(p.time.Load()), Window: Millis(p.window.Load())}
-	started := q.Started
-	if started != 0 {
-		started += Millis(p.offset.Load())
-	}
-	begin := len(dst)
-	for i := range shape.len() {
-		status := shape.status(i)
-		if status >= len(q.Containers) {
-			return usage, false // It was being written.
-		}
-		dst = append(dst, ContainerUsage{
-			Name: q.Containers[status].Name,
-			CPU:  p.numbers[2*i&3].Load(), Memory: p.numbers[(2*i+1)&3].Load(),
-			HasSwap: shape.hasSwap(i),
-		})
-	}
-	if version&1 != 0 || p.version.Load() != version || s.stale(usage.Time, now) || q.Started != 0 && usage.Time < started {
-		return PodUsage{}, false
-	}
-	usage.Containers = dst[begin:]
-	return usage, true
 }

@@ -115,8 +115,10 @@ type PodQuery struct {
 // Pod is the usage of a pod at the moment now, or why there is none. The usage's
 // Containers are appended to dst, which may be nil, and are the caller's.
 func (s *Store) Pod(dst []ContainerUsage, q PodQuery, now Millis) (PodUsage, Absence) {
-	if usage, ok := s.posted(dst, &q, now); ok {
-		return usage, Present
+	var posted Posted
+	if s.Posted(&posted, &q, now) {
+		containers := posted.Containers(dst, q.Containers)[len(dst):]
+		return PodUsage{Time: posted.Time, Window: Millis(posted.Window), Containers: containers}, Present
 	}
 	slot := s.place(q.Node, q.NodePlace)
 	if slot == nil {
