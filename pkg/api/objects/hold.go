@@ -18,11 +18,11 @@ import (
 // nobody has seen the first one go; what was sampled before it started is not its own.
 type heldPod struct {
 	pod atomic.Pointer[Pod]
-	// What the pod has in common with others, one holding of each. Those that
-	// are atomic are read without the lock that keeps their holders: by the way
-	// over pod they would be two lines of memory away instead of one.
+	// What the pod has in common with others, one holding of each. Containers are
+	// read without the lock that keeps their holders: by the way over pod they would
+	// be two lines of memory away instead of one.
 	containers atomic.Pointer[interned[*Containers]]
-	node       atomic.Pointer[interned[*storage.NodePlace]]
+	node       *interned[*storage.NodePlace]
 	labels     *interned[wire.Labels]
 	namespace  *interned[string]
 	owner      *interned[*Owner] // nil where none is kept
@@ -56,7 +56,7 @@ type sharedParts struct {
 
 // shared is the parts that the pod holds.
 func (h *heldPod) shared() sharedParts {
-	return sharedParts{h.containers.Load(), h.node.Load(), h.labels, h.namespace, h.owner}
+	return sharedParts{h.containers.Load(), h.node, h.labels, h.namespace, h.owner}
 }
 
 // partInterners holds the shared parts of all pods.
@@ -94,7 +94,7 @@ func (i *partInterners) hold(place *heldPod, pod *Pod) {
 		owner = place.owner.value
 	}
 	place.containers.Store(containers)
-	place.node.Store(node)
+	place.node = node
 	place.pod.Store(&Pod{
 		Namespace:   place.namespace.value,
 		Name:        name,
@@ -107,6 +107,7 @@ func (i *partInterners) hold(place *heldPod, pod *Pod) {
 		HostNetwork: pod.HostNetwork,
 		Containers:  containers.value,
 		held:        place,
+		node:        node.value,
 	})
 	i.release(before)
 }

@@ -36,8 +36,10 @@ type Pod struct {
 	HostNetwork bool
 	// Containers is never nil; shared by all pods with equal containers.
 	Containers *Containers
-	// held is the pod's place, nil where it is not in Pods.
+	// held is the pod's place, and node what the store remembers its node by; both are
+	// nil where it is not in Pods.
 	held *heldPod
+	node *storage.NodePlace
 }
 
 // Owner is the controller of a pod. It is immutable.
@@ -67,17 +69,20 @@ type Containers struct {
 
 // Query names the pod to the store.
 func (p *Pod) Query() storage.PodQuery {
-	query := storage.PodQuery{
-		Node:       p.Node,
-		Namespace:  p.Namespace,
-		Name:       p.Name,
-		Started:    p.Started,
-		Containers: p.Containers.Statuses,
-	}
-	if p.held != nil {
-		query.Known, query.Place, query.NodePlace = p.held, &p.held.place, p.held.node.Load().value
-	}
+	var query storage.PodQuery
+	p.QueryInto(&query)
 	return query
+}
+
+// QueryInto is Query for who asks for many pods, one after the other: it is put into
+// query, whatever was there.
+func (p *Pod) QueryInto(query *storage.PodQuery) {
+	query.Node, query.Namespace, query.Name = p.Node, p.Namespace, p.Name
+	query.Started, query.Containers = p.Started, p.Containers.Statuses
+	query.Known, query.Place, query.NodePlace = nil, nil, p.node
+	if p.held != nil {
+		query.Known, query.Place = p.held, &p.held.place
+	}
 }
 
 // HasRunning is whether a container of the pod runs.

@@ -271,7 +271,7 @@ func TestPodTransformer(t *testing.T) {
 	must(t, pods.Replace([]any{small}, ""))
 	got, _ := pods.Get("shop", "web-1")
 	want := *small.(*Pod)
-	want.held = got.held
+	want.held, want.node = got.held, got.node
 	if !reflect.DeepEqual(*got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
