@@ -23,6 +23,8 @@ import (
 // Usage is where usage is read from; *storage.Store is one. Its methods are
 // called concurrently.
 type Usage interface {
+	// Posted is the quick part of Pod, for lists: ok is false where Pod has to be asked.
+	Posted(dst *storage.Posted, q *storage.PodQuery, now storage.Millis) (ok bool)
 	Pod(dst []storage.ContainerUsage, q storage.PodQuery, now storage.Millis) (storage.PodUsage, storage.Absence)
 	Node(name string, now storage.Millis) (storage.NodeUsage, storage.Absence)
 	// Offset is what has to be added to times by a node's clock to make them ours.

@@ -264,7 +264,12 @@ func (j *join) commit(node string) {
 func (j *join) compare() {
 	for pod := range j.pods.All("") {
 		query := pod.Query()
+		var posted storage.Posted
+		isPosted := j.quick.Posted(&posted, &query, j.now)
 		got, absence := j.quick.Pod(nil, query, j.now)
+		if isPosted && (absence != storage.Present || got.Time != posted.Time || got.Window != storage.Millis(posted.Window) || !slices.Equal(got.Containers, posted.Containers(nil, query.Containers))) {
+			j.t.Errorf("pod %s: %+v (%v), but %+v is posted", pod.Name, got, absence, posted)
+		}
 		query.Known, query.Place, query.NodePlace = nil, nil, nil
 		want, why := j.plain.Pod(nil, query, j.now)
 		if absence != why || got.Time != want.Time || got.Window != want.Window || !slices.Equal(got.Containers, want.Containers) {

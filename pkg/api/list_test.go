@@ -224,7 +224,8 @@ func TestUsageLog(t *testing.T) {
 				}
 				want[i].Containers = append(want[i].Containers, c)
 			}
-			log.add(pods[i], &want[i])
+			log.add(pods[i])
+			log.addOther(&want[i])
 		}
 		for range 2 { // any number of times
 			i := 0

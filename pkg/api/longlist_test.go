@@ -22,14 +22,15 @@ import (
 )
 
 // TestLongListEqualsTyped holds lists of several runs, which are joined by several
-// goroutines and encoded ahead, against the typed encoder.
+// goroutines and encoded ahead, against the typed encoder: of usage that is posted,
+// of such that is not, and of both.
 func TestLongListEqualsTyped(t *testing.T) {
 	source := newCrowd(t, 2*runSize+100, 20)
 	ready := func() error { return nil }
 	fast := newServer(t, source, ready)
 	plain, served := newServerAnd(t, source, ready)
 	clear(served.encodings)
-	synctest.Test(t, func(t *testing.T) {
+	wantSame := func(t *testing.T) {
 		for _, path := range []string{"v1/pods", "v1beta1/pods", "v1beta1/pods?labelSelector=app.kubernetes.io/part-of%3Dsystem-3"} {
 			for _, accept := range []string{asJSON, asProtobuf} {
 				for _, zip := range []string{"", "gzip"} {
@@ -44,7 +45,35 @@ func TestLongListEqualsTyped(t *testing.T) {
 				}
 			}
 		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		wantSame(t)
+		source.Usage, _ = committed(t, source)
+		wantPosted(t, source)
+		wantSame(t)
 	})
+}
+
+// wantPosted wants some pods whose usage is posted, some whose is not, and some
+// without usage.
+func wantPosted(t *testing.T, source *Source) {
+	t.Helper()
+	posted, others, absent := 0, 0, 0
+	for pod := range source.Pods.All("") {
+		query := pod.Query()
+		_, absence := source.Usage.Pod(nil, query, now())
+		switch {
+		case source.Usage.Posted(&storage.Posted{}, &query, now()):
+			posted++
+		case absence == storage.Present:
+			others++
+		default:
+			absent++
+		}
+	}
+	if posted < 1000 || others < 100 || absent < 100 {
+		t.Errorf("%d pods with a post, %d without, and %d without usage", posted, others, absent)
+	}
 }
 
 // TestListIsASnapshot: what is committed, and what becomes of pods, after List
@@ -92,8 +121,8 @@ func TestListIsASnapshot(t *testing.T) {
 	}
 }
 
-// committed is a store that has two answers of each node of source, and the newest
-// batch of each.
+// committed is a store that has two answers of each node of source, which lists all but
+// a few of its containers, and the newest batch of each.
 func committed(t *testing.T, source *Source) (*storage.Store, []*storage.Batch) {
 	t.Helper()
 	store, err := storage.New(storage.Options{FindPod: source.Pods.Find})
@@ -102,8 +131,8 @@ func committed(t *testing.T, source *Source) (*storage.Store, []*storage.Batch) 
 	}
 	var batches []*storage.Batch
 	for node, keys := range keysByNode(source) {
-		layout, _ := storage.NewLayout(keys)
-		batches = append(batches, &storage.Batch{Node: node, Received: now() - 60_000, Layout: layout, Samples: make([]storage.Sample, len(keys))})
+		layout, _ := storage.NewLayout(keys[len(keys)/10:])
+		batches = append(batches, &storage.Batch{Node: node, Received: now() - 60_000, Layout: layout, Samples: make([]storage.Sample, len(layout.Containers))})
 	}
 	for range 2 {
 		commitAll(t, store, batches)
@@ -111,7 +140,8 @@ func committed(t *testing.T, source *Source) (*storage.Store, []*storage.Batch) 
 	return store, batches
 }
 
-// commitAll commits one more answer of each node, 15 seconds after the last.
+// commitAll commits one more answer of each node, 15 seconds after the last. Some
+// containers report swap, and some have it in use.
 func commitAll(t *testing.T, store *storage.Store, batches []*storage.Batch) {
 	t.Helper()
 	for _, b := range batches {
@@ -121,6 +151,12 @@ func commitAll(t *testing.T, store *storage.Store, batches []*storage.Batch) {
 			*sample = storage.Sample{
 				Time: b.Received - storage.Millis(row), CPU: sample.CPU + uint64(row+1)*1_000_000,
 				Memory: sample.Memory + 4096, Has: storage.HasCPU | storage.HasMemory,
+			}
+			switch row % 16 {
+			case 3:
+				sample.Has |= storage.HasSwap
+			case 8:
+				sample.Has, sample.Swap = sample.Has|storage.HasSwap, uint64(row)<<12
 			}
 		}
 		if _, err := store.Commit(b); err != nil {

@@ -113,7 +113,7 @@ func (s *podStorage) join(namespace string, options *metainternalversion.ListOpt
 	runs := s.source.Pods.Runs(namespace, runSize)
 	list := &podList{at: now(), runs: make([]podRun, len(runs))}
 	crew.Each(len(runs), func(i int) {
-		list.runs[i].join(s.source, &runs[i], newPodMatcher(options), list.at, len(runs) > 1)
+		list.runs[i] = joinRun(s.source, &runs[i], newPodMatcher(options), list.at, len(runs) > 1)
 	})
 	for i := range list.runs {
 		list.ages.merge(&list.runs[i].ages)
@@ -196,36 +196,53 @@ type podRun struct {
 	size int
 }
 
-// join joins those pods that match to their usage at the moment at, and measures
+// joinRun joins those pods that match to their usage at the moment at, and measures
 // them where that is asked for: later, they would have to be fetched for it again.
-func (r *podRun) join(source *Source, pods *objects.Run, matcher podMatcher, at storage.Millis, measure bool) {
+//
+// The run is the caller's to put where it belongs: runs of one list lie side by side,
+// and processors that write into neighbours at every pod take memory from each other.
+func joinRun(source *Source, pods *objects.Run, matcher podMatcher, at storage.Millis, measure bool) podRun {
 	room, all := pods.Len(), matcher.all()
 	if !all {
 		room = min(room, 16) // an HPA's workload
 	}
-	r.usage = newUsageLog(room)
 	sizer := wire.NewSizer(wire.PodMetrics, at)
-	var containers []storage.ContainerUsage
-	var item wire.Item
+	var (
+		usage = newUsageLog(room)
+		ages  ages
+		size  int
+		query storage.PodQuery
+		item  wire.Item
+		other []storage.ContainerUsage
+	)
 	for pod := range pods.All() {
 		if !all && !matcher.matches(pod) {
 			continue
 		}
-		usage, absence := source.Usage.Pod(containers[:0], pod.Query(), at)
-		if absence != storage.Present {
-			continue
-		}
-		containers = usage.Containers
-		source.Metrics.count(&r.ages, at, usage.Time)
-		r.usage.add(pod, &usage)
-		if measure {
-			item = wire.Item{
-				Namespace: pod.Namespace, Name: pod.Name, Labels: pod.Labels,
-				Time: usage.Time, Window: usage.Window, Containers: containers,
+		pod.QueryInto(&query)
+		item.Namespace, item.Name, item.Labels = pod.Namespace, pod.Name, pod.Labels
+		if posted := usage.add(pod); source.Usage.Posted(posted, &query, at) {
+			item.Time, item.Window = posted.Time, storage.Millis(posted.Window)
+			if measure {
+				size += sizer.SizePosted(&item, posted, query.Containers)
 			}
-			r.size += sizer.Size(&item)
+		} else {
+			*posted = storage.Posted{}
+			answer, absence := source.Usage.Pod(other[:0], query, at)
+			if absence != storage.Present {
+				usage.drop()
+				continue
+			}
+			other = answer.Containers
+			usage.addOther(&answer)
+			item.Time, item.Window, item.Containers = answer.Time, answer.Window, other
+			if measure {
+				size += sizer.Size(&item)
+			}
 		}
+		source.Metrics.count(&ages, at, item.Time)
 	}
+	return podRun{usage, ages, size}
 }
 
 func (l *podList) len() int {

@@ -44,6 +44,8 @@ type fakeUsage struct {
 
 func (f *fakeUsage) Offset(node string) storage.Millis { return f.offsets[node] }
 
+func (f *fakeUsage) Posted(*storage.Posted, *storage.PodQuery, storage.Millis) bool { return false }
+
 func (f *fakeUsage) Pod(_ []storage.ContainerUsage, q storage.PodQuery, _ storage.Millis) (storage.PodUsage, storage.Absence) {
 	usage, ok := f.pods[q.Node+"/"+q.Namespace+"/"+q.Name]
 	if !ok {

@@ -98,10 +98,25 @@ func NewSizer(kind Kind, created storage.Millis) *Sizer {
 
 // Size is how many bytes item takes in a list.
 func (s *Sizer) Size(item *Item) int {
+	return FieldSize(s.prepared().size(item))
+}
+
+// SizePosted is Size for an item whose Containers are those of posted: who only asks
+// for sizes need not make them.
+func (s *Sizer) SizePosted(item *Item, posted *storage.Posted, statuses []storage.ContainerStatus) int {
+	size := s.prepared().headSize(item)
+	for i := range posted.Len() {
+		status, cpu, memory, hasSwap := posted.Container(i)
+		size += containerSize(len(statuses[status].Name), usageSize(cpu, memory, 0, hasSwap))
+	}
+	return FieldSize(size)
+}
+
+func (s *Sizer) prepared() *protobufEncoder {
 	if s.encoder == nil {
 		s.encoder = newProtobufEncoder(s.kind, s.created)
 	}
-	return FieldSize(s.encoder.size(item))
+	return s.encoder
 }
 
 // AppendEnvelope starts the envelope that Kubernetes puts around every object in
@@ -177,18 +192,26 @@ func (e *protobufEncoder) containers(item *Item) []storage.ContainerUsage {
 
 // size is how much append appends for item, without the item's own tag and length.
 func (e *protobufEncoder) size(item *Item) int {
-	total := FieldSize(e.metaSize(item)) + FieldSize(TimestampSize(item.Time)) + FieldSize(durationSize(item.Window))
+	total := e.headSize(item)
 	containers := e.containers(item)
 	for i := range containers {
 		container := &containers[i]
-		usage := usageSize(container)
+		usage := usageSize(container.CPU, container.Memory, container.Swap, container.HasSwap)
 		if e.kind == PodMetrics {
-			usage = FieldSize(FieldSize(len(container.Name)) + usage)
+			usage = containerSize(len(container.Name), usage)
 		}
 		total += usage
 	}
 	return total
 }
+
+// headSize is the size of what comes before usage.
+func (e *protobufEncoder) headSize(item *Item) int {
+	return FieldSize(e.metaSize(item)) + FieldSize(TimestampSize(item.Time)) + FieldSize(durationSize(item.Window))
+}
+
+// containerSize is the size of a container's field, of which its usage is a part.
+func containerSize(name, usage int) int { return FieldSize(FieldSize(name) + usage) }
 
 // append appends item as an element of a list. What has numbers in it gets its
 // length afterwards: to know it before, numbers would be put into digits twice.
@@ -248,10 +271,10 @@ const (
 )
 
 // usageSize is the size of the entries of the map of usage.
-func usageSize(usage *storage.ContainerUsage) int {
-	size := cpuEntrySize + cpuQuantity(usage.CPU).size() + memoryEntrySize + bytesQuantity(usage.Memory).size()
-	if usage.HasSwap {
-		size += swapEntrySize + bytesQuantity(usage.Swap).size()
+func usageSize(cpu, memory, swap uint64, hasSwap bool) int {
+	size := cpuEntrySize + cpuQuantity(cpu).size() + memoryEntrySize + bytesQuantity(memory).size()
+	if hasSwap {
+		size += swapEntrySize + bytesQuantity(swap).size()
 	}
 	return size
 }
@@ -298,7 +321,13 @@ func AppendTimestamp(dst []byte, tag byte, m storage.Millis) []byte {
 	return append(dst, nanosTag, 0)
 }
 
-// seconds is a moment in Unix seconds as a varint takes them.
-func seconds(m storage.Millis) uint64 { return uint64(m.Time().Unix()) }
+// seconds is a moment, which must not be none, in Unix seconds as a varint takes them.
+func seconds(m storage.Millis) uint64 {
+	s := m / 1000
+	if m%1000 < 0 {
+		s--
+	}
+	return uint64(s)
+}
 
 func durationSize(m storage.Millis) int { return 1 + VarintSize(uint64(m.Duration())) }
