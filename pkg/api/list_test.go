@@ -224,8 +224,7 @@ func TestUsageLog(t *testing.T) {
 				}
 				want[i].Containers = append(want[i].Containers, c)
 			}
-			log.add(pods[i])
-			log.addOther(&want[i])
+			log.addOther(pods[i], &want[i])
 		}
 		for range 2 { // any number of times
 			i := 0

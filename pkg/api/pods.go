@@ -227,14 +227,13 @@ func joinRun(source *Source, pods *objects.Run, matcher podMatcher, at storage.M
 				size += sizer.SizePosted(&item, posted, query.Containers)
 			}
 		} else {
-			*posted = storage.Posted{}
+			usage.drop()
 			answer, absence := source.Usage.Pod(other[:0], query, at)
 			if absence != storage.Present {
-				usage.drop()
 				continue
 			}
 			other = answer.Containers
-			usage.addOther(&answer)
+			usage.addOther(pod, &answer)
 			item.Time, item.Window, item.Containers = answer.Time, answer.Window, other
 			if measure {
 				size += sizer.Size(&item)

@@ -37,23 +37,24 @@ func newUsageLog(pods int) usageLog {
 	return usageLog{pods: make([]*objects.Pod, 0, pods), posted: make([]storage.Posted, 0, pods)}
 }
 
-// add adds one pod, and is where its usage is to be put: as posted, or left as it
-// is, empty, with a call of addOther. It is for use until the next pod is added.
+// add adds a pod, and is where its usage is to be put as it is posted: at once, and
+// where there is none, drop takes the pod back.
 func (l *usageLog) add(pod *objects.Pod) *storage.Posted {
 	l.pods = append(l.pods, pod)
 	l.posted = append(l.posted, storage.Posted{})
 	return &l.posted[len(l.posted)-1]
 }
 
-// addOther adds the usage of the pod that was added last.
-func (l *usageLog) addOther(usage *storage.PodUsage) {
-	l.others = append(l.others, loggedUsage{usage.Time, usage.Window, len(usage.Containers)})
-	l.containers = append(l.containers, usage.Containers...)
-}
-
-// drop takes back the pod that was added last: it has no usage.
+// drop takes back what add has added last.
 func (l *usageLog) drop() {
 	l.pods, l.posted = l.pods[:len(l.pods)-1], l.posted[:len(l.posted)-1]
+}
+
+// addOther adds a pod with usage that is not posted, which it copies.
+func (l *usageLog) addOther(pod *objects.Pod, usage *storage.PodUsage) {
+	l.add(pod)
+	l.others = append(l.others, loggedUsage{usage.Time, usage.Window, len(usage.Containers)})
+	l.containers = append(l.containers, usage.Containers...)
 }
 
 // items is the usage as items of a list, in one place one after the other.
