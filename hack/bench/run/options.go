@@ -91,7 +91,7 @@ func Defaults() Options {
 		Nodes: 1000, Pods: 30, Containers: 2,
 		Resolution: 15 * time.Second, Lifetime: time.Hour,
 		Warmup: time.Minute, Steady: 5 * time.Minute, FloorSteady: 2 * time.Minute, Starts: 3,
-		Lists: 50, HPALists: 30_000, Rounds10: 5, ColdLists: 3, AgeLists: 5, RateTime: 10 * time.Second, SinkSamples: 1_000_000,
+		Lists: 200, HPALists: 30_000, Rounds10: 5, ColdLists: 3, AgeLists: 5, RateTime: 10 * time.Second, SinkSamples: 1_000_000,
 		Rounds: 1, Kubernetes: "1.37", Transports: transports(), Measure: Subjects(), Progress: io.Discard,
 	}
 }
